@@ -1,0 +1,1 @@
+"""What a listener and a responder of one platform share."""

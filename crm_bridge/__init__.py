@@ -1,0 +1,1 @@
+"""One file per CRM: opens tickets and hears what becomes of them."""

@@ -1,0 +1,1 @@
+"""Drafting, policy, and posting: one file per platform."""
