@@ -1,1 +1,1 @@
-"""Gazetteer, geocoding, neighbourhoods."""
+"""Where the trouble is, whose it is and until when: gazetteer, place finding, distance, services, calendar."""

@@ -1,0 +1,1 @@
+"""Alder Falls, our made-up city, as data: see README.md."""
