@@ -33,6 +33,7 @@ _COLUMNS = (
     "confidential",
     "needs_place",
 )
+_WORD = re.compile(r"[^\W_]+")
 
 
 def load_services(path: Path) -> tuple[Service, ...]:
@@ -84,7 +85,7 @@ def _holds(words: str, keyword: str) -> bool:
 def _plain(text: str) -> str:
     folded = unicodedata.normalize("NFKD", text[:4000]).casefold()
     bare = "".join(char for char in folded if not unicodedata.combining(char))
-    return f" {' '.join(re.findall(r'[^\W_]+', bare))} "
+    return f" {' '.join(_WORD.findall(bare))} "
 
 
 def _service(line: Line) -> Service:
