@@ -1,0 +1,66 @@
+"""Migrations, run under a lock and checked before anything else starts."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from errors import ConfigError
+from store.engine import Store
+
+FOLDER = Path(__file__).parent / "migrations"
+
+
+def config(store: Store) -> Config:
+    """Alembic's config for an open store."""
+    made = Config()
+    made.set_main_option("script_location", str(FOLDER))
+    made.attributes["engine"] = store.engine
+    return made
+
+
+def upgrade(store: Store) -> None:
+    """Bring the schema to the newest version; two processes at once are harmless."""
+    with _alone(store):
+        command.upgrade(config(store), "head")
+
+
+def current(store: Store) -> str | None:
+    """The schema's version in the database."""
+    with store.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest() -> str | None:
+    """The schema's version in the code."""
+    made = Config()
+    made.set_main_option("script_location", str(FOLDER))
+    return ScriptDirectory.from_config(made).get_current_head()
+
+
+def check(store: Store) -> None:
+    """Refuse an old or a newer schema, with the command to run.
+
+    Raises:
+        ConfigError: the schema isn't the code's.
+    """
+    have, want = current(store), newest()
+    if have != want:
+        raise ConfigError(
+            f"the database has schema {have or 'none'}, this version needs {want}: run `harken db upgrade`"
+        )
+
+
+@contextmanager
+def _alone(store: Store) -> Iterator[None]:
+    if not store.is_sqlite or not store.engine.url.database:
+        yield
+        return
+    with open(f"{store.engine.url.database}.migrating", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
