@@ -34,7 +34,6 @@ def keep(
     )
     session.add(row)
     session.flush()
-    assert row.id is not None
     return row.id
 
 

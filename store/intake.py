@@ -18,7 +18,7 @@ from store.tables import (
     MentionSourceRow,
 )
 from store.types import now
-from vocabulary import Author, Edit, Mention, Page, Unreadable
+from vocabulary import Author, Edit, Mention, OwnPost, Page, Unreadable
 
 
 @dataclass(kw_only=True, slots=True)
@@ -53,7 +53,8 @@ def take_page(
     """
     taken = Taken(collected=len(page.mentions))
     outgoing = {post.post_id: post for post in page.own_posts}
-    for item in sorted([*page.mentions, *outgoing.values()], key=lambda one: (one.posted_at, one.post_id)):
+    heard: list[Mention | OwnPost] = [*page.mentions, *outgoing.values()]
+    for item in sorted(heard, key=lambda one: (one.posted_at, one.post_id)):
         if isinstance(item, Mention):
             _take_mention(session, account, item, taken, reply_within=reply_within, answerable=answerable)
         elif outbound.take(session, account, item):
@@ -114,9 +115,7 @@ def _take_mention(
     else:
         row = _new_mention(session, mention, reply_within=reply_within, answerable=answerable)
         taken.new += 1
-        assert row.id is not None
         taken.mention_ids.append(row.id)
-    assert row.id is not None and account.id is not None
     if session.get(MentionSourceRow, (row.id, account.id, mention.heard_how.value)) is None:
         session.add(MentionSourceRow(mention_id=row.id, account_id=account.id, heard_how=mention.heard_how.value))
 
@@ -127,7 +126,6 @@ def _new_mention(session: Session, mention: Mention, *, reply_within: timedelta,
     author = identity(session, mention.platform, mention.author)
     words_id = content.keep(session, "post", mention.text, media=_media(mention))
     raw_id = content.keep(session, "raw", raw=mention.raw, derived_from=words_id) if mention.raw else None
-    assert thread.id is not None
     row = MentionRow(
         platform=mention.platform,
         post_id=mention.post_id,
@@ -149,7 +147,6 @@ def _new_mention(session: Session, mention: Mention, *, reply_within: timedelta,
     )
     session.add(row)
     session.flush()
-    assert row.id is not None
     session.add(
         MentionRevisionRow(
             mention_id=row.id, rev=1, rev_hash=row.rev_hash, post_id=mention.post_id, content_id=words_id
@@ -184,7 +181,6 @@ def _apply_revision(session: Session, row: MentionRow, mention: Mention) -> int:
     thread = session.get_one(ConversationRow, row.conversation_id)
     thread.last_seq += 1
     row.rev, row.rev_hash, row.seq = row.rev + 1, mention.rev_hash, thread.last_seq
-    assert row.id is not None
     session.add(
         MentionRevisionRow(
             mention_id=row.id, rev=row.rev, rev_hash=row.rev_hash, post_id=mention.post_id, content_id=words_id

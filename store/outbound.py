@@ -30,7 +30,6 @@ def take(session: Session, account: AccountRow, post: OwnPost) -> bool:
     if session.exec(seen).first() is not None:
         return False
     thread = intake.conversation(session, post.platform, post.conversation_key)
-    assert thread.id is not None and account.id is not None
     ours = _sent_by_us(session, account, post)
     if ours is None:
         thread.last_seq += 1
@@ -122,7 +121,6 @@ def next_ordinal(session: Session, mention_id: int, turn: int) -> int:
 
 
 def _settle_by_hand(session: Session, account: AccountRow, mention: MentionRow, post: OwnPost, words_id: int) -> None:
-    assert mention.id is not None and account.id is not None
     live = select(DraftRow).where(DraftRow.mention_id == mention.id, col(DraftRow.state).in_((*UNDECIDED, "approved")))
     for draft in session.exec(live).all():
         stop(session, draft, state="superseded", why="answered by hand on the platform", by="system", keep_request=True)
@@ -204,7 +202,6 @@ def _carry_request(session: Session, draft: DraftRow, proposal: RequestProposalR
     )
     session.add(heir)
     session.flush()
-    assert heir.id is not None
     proposal.draft_id = heir.id
     draft.superseded_by = heir.id
     session.add_all([proposal, draft])

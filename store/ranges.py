@@ -35,7 +35,6 @@ def open_range(session: Session, account_id: int, source: str, *, backfill: time
         session.flush()
         if last is None:
             note_gap(session, account_id, source, row.since, reason="before the first round (backfill)")
-    assert row.id is not None
     wanted = Range(source=source, since=row.since, since_id=row.since_id, resume_at=row.resume_at)
     return OpenRange(range_id=row.id, wanted=wanted)
 

@@ -46,7 +46,7 @@ class AccountRow(SQLModel, table=True):
     __tablename__ = "account"
     __table_args__ = (one_of("state", ("ok", "paused", "unauthorized", "rate_limited")),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     name: str = Field(unique=True)
     platform: str
     state: str = "ok"
@@ -65,7 +65,7 @@ class SourceRangeRow(SQLModel, table=True):
     __tablename__ = "source_range"
     __table_args__ = (Index("ix_source_range_open", "account_id", "source", "open"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="account.id")
     source: str
     since: datetime = at()
@@ -84,7 +84,7 @@ class GapRow(SQLModel, table=True):
     __tablename__ = "gap"
     __table_args__ = (UniqueConstraint("account_id", "source", "to_at"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="account.id")
     source: str
     from_at: datetime | None = at(default=None)  # None: since ever
@@ -99,7 +99,7 @@ class ContentRow(SQLModel, table=True):
     __tablename__ = "content"
     __table_args__ = (Index("ix_content_derived_from", "derived_from"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     record_class: str  # post, reply, draft, note, raw, description, place, api
     text: str | None = None
     media: list[dict[str, str]] | None = Field(default=None, sa_type=JSON)
@@ -117,7 +117,7 @@ class IdentityRow(SQLModel, table=True):
     __tablename__ = "identity"
     __table_args__ = (UniqueConstraint("platform", "platform_user_id"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     platform: str
     platform_user_id: str
     handle: str = ""
@@ -130,7 +130,7 @@ class ResidentRow(SQLModel, table=True):
 
     __tablename__ = "resident"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     created_at: datetime = at(default_factory=now)
 
 
@@ -149,7 +149,7 @@ class IdentityLinkRow(SQLModel, table=True):
         ),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     identity_id: int = Field(foreign_key="identity.id")
     resident_id: int = Field(foreign_key="resident.id")
     basis: str
@@ -164,7 +164,7 @@ class ContactRuleRow(SQLModel, table=True):
     __tablename__ = "contact_rule"
     __table_args__ = (one_of("scope", ("replies", "follow_ups", "all")),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     identity_id: int = Field(foreign_key="identity.id", index=True)
     scope: str
     reason: str
@@ -179,7 +179,7 @@ class ConversationRow(SQLModel, table=True):
     __tablename__ = "conversation"
     __table_args__ = (UniqueConstraint("platform", "conversation_key"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     platform: str
     conversation_key: str
     last_seq: int = 0  # rises with each post of anybody, and each edit
@@ -197,7 +197,7 @@ class NoteRow(SQLModel, table=True):
 
     __tablename__ = "note"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     conversation_id: int = Field(foreign_key="conversation.id", index=True)
     content_id: int = Field(foreign_key="content.id")
     by: str
@@ -216,7 +216,7 @@ class MentionRow(SQLModel, table=True):
         Index("ix_mention_posted", "posted_at"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     platform: str
     post_id: str
     current_post_id: str = Field(index=True)  # X gives an edit a new id; replies go to this one
@@ -248,7 +248,7 @@ class MentionRevisionRow(SQLModel, table=True):
     __tablename__ = "mention_revision"
     __table_args__ = (UniqueConstraint("mention_id", "rev"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     mention_id: int = Field(foreign_key="mention.id")
     rev: int
     rev_hash: str
@@ -275,7 +275,7 @@ class OwnPostRow(SQLModel, table=True):
     __tablename__ = "own_post"
     __table_args__ = (UniqueConstraint("platform", "post_id"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     platform: str
     post_id: str
     account_id: int = Field(foreign_key="account.id")
@@ -294,7 +294,7 @@ class PlaceRow(SQLModel, table=True):
     __tablename__ = "place"
     __table_args__ = (one_of("source", ("post", "thread", "geotag", "staff")),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     content_id: int | None = Field(default=None, foreign_key="content.id")
     address: str = ""
     lat: float | None = None
@@ -311,7 +311,7 @@ class AssessmentRow(SQLModel, table=True):
     __tablename__ = "assessment"
     __table_args__ = (UniqueConstraint("mention_id", "rev", "model"), one_of("urgency", Urgency))
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     mention_id: int = Field(foreign_key="mention.id", index=True)
     rev: int
     model: str
@@ -332,7 +332,7 @@ class CorrectionRow(SQLModel, table=True):
     __tablename__ = "correction"
     __table_args__ = (one_of("field", ("intent", "service_code", "sentiment", "urgency")),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     mention_id: int = Field(foreign_key="mention.id", index=True)
     field: str
     was: str | None = None
@@ -355,7 +355,7 @@ class AlarmRow(SQLModel, table=True):
         ),  # repeats in one conversation fold into one alarm
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     mention_id: int = Field(foreign_key="mention.id", index=True)
     conversation_id: int = Field(foreign_key="conversation.id")
     reason: str  # which pattern or threshold fired; our words, not the resident's
@@ -393,7 +393,7 @@ class DraftRow(SQLModel, table=True):
         ),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     mention_id: int = Field(foreign_key="mention.id", index=True)
     conversation_id: int = Field(foreign_key="conversation.id", index=True)
     state: str = DraftState.PENDING
@@ -429,7 +429,7 @@ class RequestProposalRow(SQLModel, table=True):
     __tablename__ = "request_proposal"
     __table_args__ = (one_of("state", ("pending", "approved", "rejected", "cancelled")),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     draft_id: int = Field(foreign_key="draft.id", unique=True)
     state: str = "pending"
     service_code: str
@@ -448,7 +448,7 @@ class ApprovalRow(SQLModel, table=True):
     __tablename__ = "approval"
     __table_args__ = (CheckConstraint("(staff_id IS NULL) <> (token_id IS NULL)", name="one_principal"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     draft_id: int = Field(foreign_key="draft.id", index=True)
     staff_id: int | None = Field(default=None, foreign_key="staff.id")
     token_id: int | None = Field(default=None, foreign_key="api_token.id")
@@ -477,7 +477,7 @@ class ReplyRow(SQLModel, table=True):
         ),  # one live reply per turn, over all accounts
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     mention_id: int = Field(foreign_key="mention.id", index=True)
     turn: int
     draft_id: int | None = Field(default=None, foreign_key="draft.id", index=True)
@@ -504,7 +504,7 @@ class DismissalRow(SQLModel, table=True):
 
     __tablename__ = "dismissal"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     mention_id: int = Field(foreign_key="mention.id", index=True)
     reason: str
     by: str
@@ -517,7 +517,7 @@ class DepartmentRow(SQLModel, table=True):
 
     __tablename__ = "department"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     name: str = Field(unique=True)
 
 
@@ -533,7 +533,7 @@ class ServiceRequestRow(SQLModel, table=True):
         Index("ix_service_request_status_code", "status", "service_code"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     reference: str = Field(unique=True)
     token: str = Field(unique=True)  # for the residents' page; not guessable
     source: str = "social"
@@ -579,7 +579,7 @@ class RequestEventRow(SQLModel, table=True):
 
     __tablename__ = "request_event"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     request_id: int = Field(foreign_key="service_request.id", index=True)
     happened_at: datetime = at(default_factory=now)
     kind: str  # filed, ticket_opened, ticket_failed, attached, closed, reopened, outcome_set
@@ -593,7 +593,7 @@ class TicketRow(SQLModel, table=True):
     __tablename__ = "ticket"
     __table_args__ = (UniqueConstraint("request_id", "crm", "turn"), one_of("state", TICKET_STATES))
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     request_id: int = Field(foreign_key="service_request.id", index=True)
     crm: str
     turn: int = 1
@@ -615,7 +615,7 @@ class StaffRow(SQLModel, table=True):
 
     __tablename__ = "staff"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     email: str = Field(unique=True)
     name: str = ""
     password_hash: str | None = None
@@ -633,7 +633,7 @@ class StaffGrantRow(SQLModel, table=True):
     __tablename__ = "staff_grant"
     __table_args__ = (one_of("role", ROLES), one_of("scope", ("all", "account", "department")))
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     staff_id: int = Field(foreign_key="staff.id", index=True)
     role: str
     scope: str = "all"
@@ -646,7 +646,7 @@ class WebSessionRow(SQLModel, table=True):
 
     __tablename__ = "web_session"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     token_hash: str = Field(unique=True)
     staff_id: int = Field(foreign_key="staff.id", index=True)
     created_at: datetime = at(default_factory=now)
@@ -661,7 +661,7 @@ class ApiTokenRow(SQLModel, table=True):
     __tablename__ = "api_token"
     __table_args__ = (one_of("role", ROLES),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     name: str = Field(unique=True)
     token_hash: str = Field(unique=True)
     role: str
@@ -692,7 +692,7 @@ class WorkRow(SQLModel, table=True):
         Index("ix_work_due", "state", "not_before"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     kind: str
     ref: str
     state: str = "ready"
@@ -720,7 +720,7 @@ class AttentionRow(SQLModel, table=True):
         ),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     kind: str  # unreadable, work, draft, ticket, account, gap, alarm
     ref: str
     account_id: int | None = Field(default=None, foreign_key="account.id")
@@ -742,7 +742,7 @@ class AnswerOnceRow(SQLModel, table=True):
     __tablename__ = "answer_once"
     __table_args__ = (UniqueConstraint("principal", "key"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     principal: str
     key: str
     request_sha: str

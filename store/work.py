@@ -66,7 +66,6 @@ def claim(session: Session, kind: str, *, worker: str, limit: int, at: datetime 
         row.state, row.worker = "leased", worker
         row.attempt, row.fence, row.lease_until = row.attempt + 1, row.fence + 1, moment + LEASE
         session.add(row)
-        assert row.id is not None
         claims.append(Claim(work_id=row.id, kind=row.kind, ref=row.ref, attempt=row.attempt, fence=row.fence))
     session.flush()
     return claims
