@@ -1,0 +1,66 @@
+"""The application: X, Graph, Open311, the control and the page, over one network."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
+
+from sandbox import control, graph, open311, page, x, x_problems
+from sandbox.faults import Faults
+from sandbox.seed import build_seed
+from sandbox.spoiling import Spoiling
+from sandbox.world import build_world
+
+
+class Network(FastAPI):
+    """The application with its faults in front, where they can reach the connection itself."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await Spoiling(super().__call__, self._faults)(scope, receive, send)
+
+    def _faults(self) -> Faults:
+        faults: Faults = self.state.world.faults
+        return faults
+
+
+def create_app(
+    state: Path | None,
+    *,
+    seed: Mapping[str, Any] | None = None,
+    city_handle: str = "alderfalls",
+    city_name: str = "City of Alder Falls",
+) -> FastAPI:
+    """A network of its own; ``state`` None keeps it in memory, a path in that SQLite file, where it goes on next time."""
+    app = Network(title="Harken sandbox", docs_url=None, redoc_url=None)
+    app.state.world = build_world(state, build_seed(seed, city_handle, city_name))
+    app.add_exception_handler(x_problems.Problem, x_problems.answer)
+    app.add_exception_handler(graph.GraphError, graph.answer)
+    app.add_exception_handler(open311.Open311Error, open311.answer)
+    for module in (control, page, x, graph, open311):
+        app.include_router(module.router)
+    return app
+
+
+def serve(host: str, port: int, state: Path | None, **options: Any) -> None:
+    """Runs until SIGTERM or SIGINT; ``options`` as for ``create_app``."""
+    app = create_app(state, **options)
+    try:
+        uvicorn.Server(settings(app, host, port)).run()
+    finally:
+        app.state.world.database.close()
+
+
+def settings(app: FastAPI, host: str, port: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=3,
+        timeout_keep_alive=30,
+    )

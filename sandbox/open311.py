@@ -1,0 +1,12 @@
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+router = APIRouter()
+
+
+class Open311Error(Exception):
+    pass
+
+
+def answer(request: Request, problem: Exception) -> JSONResponse:
+    return JSONResponse({})

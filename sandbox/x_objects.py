@@ -1,0 +1,169 @@
+"""Posts and users as X's API shows them: fields on request, expansions, includes."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sandbox.clock import rfc3339
+from sandbox.posts import Person, Post, Posts, when
+from sandbox.x_problems import not_found
+from sandbox.x_text import as_served, entities, handles
+
+#: what X's OpenAPI 2.159 allows in the query; not all of it has a value here
+TWEET_FIELDS = frozenset(
+    ["article", "attachments", "author_id", "card_uri", "community_id", "context_annotations", "conversation_id", "created_at", "display_text_range", "edit_controls", "edit_history_tweet_ids", "entities", "geo", "id", "in_reply_to_user_id", "lang", "media_metadata", "non_public_metrics", "note_tweet", "organic_metrics", "possibly_sensitive", "promoted_metrics", "public_metrics", "referenced_tweets", "reply_settings", "scopes", "source", "suggested_source_links", "suggested_source_links_with_counts", "text", "withheld"]
+)
+USER_FIELDS = frozenset(
+    ["affiliation", "confirmed_email", "connection_status", "created_at", "description", "entities", "id", "is_identity_verified", "location", "most_recent_tweet_id", "name", "parody", "pinned_tweet_id", "profile_banner_url", "profile_image_url", "protected", "public_metrics", "receives_your_dm", "subscription", "subscription_type", "url", "username", "verified", "verified_followers_count", "verified_type", "withheld"]
+)
+EXPANSIONS = frozenset(
+    ["article.cover_media", "article.media_entities", "attachments.media_keys", "attachments.media_source_tweet", "attachments.poll_ids", "author_id", "edit_history_tweet_ids", "entities.mentions.username", "geo.place_id", "in_reply_to_user_id", "entities.note.mentions.username", "referenced_tweets.id", "referenced_tweets.id.attachments.media_keys", "referenced_tweets.id.author_id"]
+)
+EDIT_WINDOW = timedelta(minutes=30)
+MOST_EDITS = 5
+SPANISH = frozenset(
+    ["el", "la", "los", "las", "un", "una", "de", "en", "que", "por", "para", "con", "hay", "calle", "no", "se", "esta", "está", "mi", "su", "y", "es", "del", "favor", "gracias"]
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What the caller asked to see."""
+
+    tweet_fields: frozenset[str]
+    user_fields: frozenset[str]
+    expansions: frozenset[str]
+
+
+def guessed_language(text: str) -> str:
+    """``es`` or ``en``, by its small words: X's own guess is no better documented."""
+    words = re.findall(r"\w+", text.lower())
+    return "es" if words and sum(word in SPANISH for word in words) / len(words) > 0.2 else "en"
+
+
+def millis(moment: datetime) -> str:
+    return rfc3339(moment).replace("Z", ".000Z")
+
+
+class Shelf:
+    """What a page of posts needs from the store, fetched at once."""
+
+    def __init__(self, posts: Posts, shown: Sequence[Post], now: datetime) -> None:
+        referenced = posts.by_ids([id for post in shown for id in (post.in_reply_to, post.quoted) if id], "x")
+        self.now = now
+        self.posts = {post.id: post for post in shown} | referenced
+        authors = {post.author_id for post in self.posts.values()}
+        self.named = posts.known_handles(handle for post in self.posts.values() for handle in handles(post.shown))
+        self.people = posts.people("x", authors) | {person.id: person for person in self.named.values()}
+        self.versions = posts.versions(post.chain for post in self.posts.values())
+
+    def tweet(self, post: Post, wanted: Wanted) -> dict[str, Any]:
+        full: dict[str, Any] = {
+            "id": post.id,
+            "text": as_served(post.shown),
+            "edit_history_tweet_ids": self.versions[post.chain],
+            "author_id": post.author_id,
+            "conversation_id": post.root,
+            "created_at": millis(post.posted_at),
+            "display_text_range": [len(post.prefix), len(as_served(post.shown))],
+            "edit_controls": self._edit_controls(post),
+            "entities": entities(post.shown, self.named),
+            "in_reply_to_user_id": self._answered_author(post),
+            "lang": guessed_language(post.text),
+            "possibly_sensitive": False,
+            "referenced_tweets": self._referenced(post),
+            "reply_settings": "everyone",
+            "public_metrics": {
+                "retweet_count": 0,
+                "reply_count": 0,
+                "like_count": 0,
+                "quote_count": 0,
+                "bookmark_count": 0,
+                "impression_count": 1,
+            },
+        }
+        shown = wanted.tweet_fields | {"id", "text", "edit_history_tweet_ids"} | _brought_along(wanted.expansions)
+        return {name: value for name, value in full.items() if name in shown and value not in (None, [], {})}
+
+    def _edit_controls(self, post: Post) -> dict[str, Any]:
+        until = when(int(post.chain)) + EDIT_WINDOW
+        return {
+            "edits_remaining": max(MOST_EDITS + 1 - len(self.versions[post.chain]), 0),
+            "is_edit_eligible": post.in_reply_to is None,
+            "editable_until": millis(until),
+        }
+
+    def _answered_author(self, post: Post) -> str | None:
+        answered = self.posts.get(post.in_reply_to or "")
+        return None if answered is None else answered.author_id
+
+    def _referenced(self, post: Post) -> list[dict[str, str]]:
+        pairs = (("replied_to", post.in_reply_to), ("quoted", post.quoted))
+        return [{"type": kind, "id": id} for kind, id in pairs if id]
+
+    def user(self, person: Person, wanted: Wanted) -> dict[str, Any]:
+        full: dict[str, Any] = {
+            "id": person.id,
+            "name": person.name,
+            "username": person.handle,
+            "created_at": millis(person.joined_at),
+            "description": "Official account of the city. Not monitored at all hours." if person.city else "",
+            "protected": False,
+            "verified": person.city,
+            "verified_type": "government" if person.city else "none",
+            "public_metrics": {
+                "followers_count": 0,
+                "following_count": 0,
+                "tweet_count": 0,
+                "listed_count": 0,
+                "like_count": 0,
+            },
+        }
+        shown = wanted.user_fields | {"id", "name", "username"}
+        return {name: value for name, value in full.items() if name in shown}
+
+    def includes(self, shown: Sequence[Post], wanted: Wanted) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """What the expansions bring, and a partial error for each post they name that is gone."""
+        referenced, errors = self._included_tweets(shown, wanted.expansions)
+        people = dict.fromkeys(self._included_people(shown, referenced, wanted.expansions))
+        found = {
+            "users": [self.user(self.people[id], wanted) for id in people if id in self.people],
+            "tweets": [self.tweet(post, wanted) for post in referenced],
+        }
+        return {kind: items for kind, items in found.items() if items}, errors
+
+    def _included_tweets(
+        self, shown: Sequence[Post], expansions: frozenset[str]
+    ) -> tuple[list[Post], list[dict[str, Any]]]:
+        if not {"referenced_tweets.id", "referenced_tweets.id.author_id"} & expansions:
+            return [], []
+        ids = dict.fromkeys(entry["id"] for post in shown for entry in self._referenced(post))
+        errors = [not_found("tweet", "referenced_tweets.id", id) for id in ids if id not in self.posts]
+        return [self.posts[id] for id in ids if id in self.posts], errors
+
+    def _included_people(
+        self, shown: Sequence[Post], referenced: Sequence[Post], expansions: frozenset[str]
+    ) -> Iterable[str]:
+        for post in shown:
+            if "author_id" in expansions:
+                yield post.author_id
+            if "in_reply_to_user_id" in expansions and (answered := self._answered_author(post)):
+                yield answered
+            if "entities.mentions.username" in expansions:
+                yield from (self.named[name.lower()].id for name in handles(post.shown) if name.lower() in self.named)
+        if "referenced_tweets.id.author_id" in expansions:
+            yield from (post.author_id for post in referenced)
+
+
+def _brought_along(expansions: frozenset[str]) -> frozenset[str]:
+    """An expansion shows the field it expands."""
+    fields = {
+        "author_id": "author_id",
+        "in_reply_to_user_id": "in_reply_to_user_id",
+        "referenced_tweets.id": "referenced_tweets",
+        "referenced_tweets.id.author_id": "referenced_tweets",
+        "entities.mentions.username": "entities",
+    }
+    return frozenset(fields[name] for name in expansions if name in fields)
