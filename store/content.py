@@ -64,5 +64,5 @@ def dispose(session: Session, content_id: int, *, by: str, why: str) -> int:
             emptied += 1
             audit.append(session, by=by, action="content.disposed", subject=f"content:{row.id}", hashes={"why": why})
         children = select(ContentRow.id).where(col(ContentRow.derived_from).in_(wave))
-        wave = [child for child in session.exec(children) if child is not None and child not in seen]
+        wave = [child for child in session.exec(children) if child not in seen]
     return emptied

@@ -63,8 +63,8 @@ def take_page(
         taken.edited += revise(session, account.platform, edit)
     for post_id in page.deletions:
         taken.deleted += forget(session, account.platform, post_id)
-    for item in page.unreadable:
-        taken.unreadable += _quarantine(session, account, source, item)
+    for lost in page.unreadable:
+        taken.unreadable += _quarantine(session, account, source, lost)
     return taken
 
 
