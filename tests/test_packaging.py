@@ -65,9 +65,7 @@ def test_a_lock_names_no_host_and_no_machine(name: str) -> None:
 def test_every_pin_has_a_hash(name: str) -> None:
     lines = (ROOT / "requirements" / f"{name}.txt").read_text().splitlines()
 
-    bare = [
-        line for line, after in zip(lines, lines[1:], strict=False) if "==" in line and "--hash=sha256:" not in after
-    ]
+    bare = [pin for pin, after in itertools.pairwise(lines) if "==" in pin and "--hash=sha256:" not in after]
 
     assert not bare
 
