@@ -8,7 +8,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
-from sandbox import control, graph, open311, page, x, x_problems
+from sandbox import control, graph, graph_errors, open311, open311_format, page, x, x_problems
 from sandbox.faults import Faults
 from sandbox.seed import build_seed
 from sandbox.spoiling import Spoiling
@@ -37,8 +37,8 @@ def create_app(
     app = Network(title="Harken sandbox", docs_url=None, redoc_url=None)
     app.state.world = build_world(state, build_seed(seed, city_handle, city_name))
     app.add_exception_handler(x_problems.Problem, x_problems.answer)
-    app.add_exception_handler(graph.GraphError, graph.answer)
-    app.add_exception_handler(open311.Open311Error, open311.answer)
+    app.add_exception_handler(graph_errors.GraphError, graph_errors.answer)
+    app.add_exception_handler(open311_format.Open311Error, open311_format.answer)
     for module in (control, page, x, graph, open311):
         app.include_router(module.router)
     return app
