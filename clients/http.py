@@ -5,7 +5,7 @@ under them: it sends to ``base_url`` whatever host the SDK names, bounds time an
 redirect, and raises one of three errors whose text holds no secret. Whoever translates them knows by the class
 whether the request can have had an effect.
 
-Source: requests.readthedocs.io/en/latest/user/advanced (transport adapters), the urllib3 2 exception classes (read 2026-11).
+Source: requests.readthedocs.io/en/latest/user/advanced (transport adapters), urllib3 2's exceptions.py (read 2026-11).
 """
 
 from __future__ import annotations
@@ -42,6 +42,10 @@ class NotReached(requests.RequestException):
 
 class Broken(requests.RequestException):
     """The request went out and no whole answer came back: it may have been carried out."""
+
+
+class TooMuch(requests.RequestException):
+    """The answer grew too large or dripped too long."""
 
 
 class Answered(requests.RequestException):
@@ -114,7 +118,7 @@ def bounded(response: requests.Response) -> Iterator[bytes]:
         size += len(piece)
         if size > LARGEST_BODY or time.monotonic() > until:
             response.close()
-            raise requests.ReadTimeout(f"the answer passed {LARGEST_BODY} bytes or {ANSWER_WITHIN:g} s")
+            raise TooMuch(f"the answer passed {LARGEST_BODY} bytes or {ANSWER_WITHIN:g} s")
         yield piece
 
 
@@ -126,7 +130,7 @@ def innermost(err: BaseException) -> object:
 
 def nothing_went_out(err: requests.RequestException) -> bool:
     """Whether the connection was never made, so that the server cannot have acted."""
-    if isinstance(err, requests.ConnectTimeout | requests.exceptions.InvalidURL):
+    if isinstance(err, requests.ConnectTimeout | requests.exceptions.ProxyError | requests.exceptions.InvalidURL):
         return True
     reason = innermost(err)
     if isinstance(err, requests.exceptions.SSLError):

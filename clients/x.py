@@ -4,8 +4,9 @@ tweepy 4.17 reads error bodies carelessly (a list there is an AttributeError), s
 can; whatever tweepy still throws is translated too.
 
 Source: docs.x.com/x-api/fundamentals/response-codes-and-errors and /rate-limits, the 403 texts of the rule of
-2026-02-23 ("not been mentioned or otherwise engaged by the author", "only reply to or quote posts where you are mentioned"),
-and tweepy 4.17.0's client.py and errors.py (read 2026-11). Since pay-per-use, 402 says that the credits are used up.
+2026-02-23 ("not been mentioned or otherwise engaged by the author", "only reply to or quote posts where you are
+mentioned"), and tweepy 4.17.0's client.py and errors.py (read 2026-11). Since pay-per-use, 402 says that the credits
+are used up.
 """
 
 from __future__ import annotations

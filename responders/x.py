@@ -19,7 +19,7 @@ from typing import Any
 import tweepy
 import twitter_text
 
-from clients import x, x_posts
+from clients import http, x, x_posts
 from clients.keys import keys
 from clients.x_lookup import look_up, posts
 from errors import InDoubt, Refused, Unauthorized, Unavailable
@@ -35,7 +35,7 @@ LEADING_HANDLES = re.compile(r"^(?:@\w{1,15}\s+)+")
 
 def length(text: str) -> int:
     """X's weighted count: most scripts 1, CJK and emoji 2, every link 23."""
-    return int(twitter_text.parse_tweet(text).weightedLength)
+    return int(twitter_text.parse_tweet(http.storable(text)).weightedLength)
 
 
 class XResponder(Responder):
