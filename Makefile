@@ -9,7 +9,7 @@ ARGS ?=#         test, cover: more for pytest, for example ARGS='-m "not slow"'
 UPGRADE ?=#      lock: 1 takes the newest versions
 
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 
 # The first that runs and is new enough: a name on PATH may be a shim for a version that is switched off.
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
