@@ -118,11 +118,13 @@ def tracked() -> set[str]:
 def test_the_wheel_holds_all_but_the_tests(tmp_path: Path) -> None:
     ours = tracked()
 
-    subprocess.run(
+    built = subprocess.run(
         [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)],
-        check=True,
+        check=False,
         capture_output=True,
+        text=True,
     )
+    assert built.returncode == 0, built.stdout + built.stderr
     [wheel] = tmp_path.glob("*.whl")
     held = set(zipfile.ZipFile(wheel).namelist())
 
