@@ -74,7 +74,8 @@ class _Streets:
         if isinstance(shape, LineString) and kind == "street":
             self._stretch(line, shape, aliases)
         else:
-            self._landmarks.append(Landmark(name=line["name"], kind=kind, aliases=aliases, shape=shape))
+            landmark = Landmark(name=line["name"], kind=kind, aliases=aliases, shape=self._frame.project(shape))
+            self._landmarks.append(landmark)
 
     def city(self, neighborhoods: list[Neighborhood]) -> City:
         """All that was taken."""

@@ -15,7 +15,6 @@ Shapes are kept in metres east and north of the city's middle, on a plane: withi
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 
 import shapely
@@ -24,20 +23,13 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import nearest_points, unary_union
 
 from places.city_files import read_city
-from places.shapes import City, Street, StreetName, Stretch
+from places.names import Names
+from places.shapes import City, Street, Stretch
 
 #: Streets whose lines come this close meet, metres: half a carriageway, for lines that stop short.
 _MEET_WITHIN = 15.0
 #: How much of a street a neighborhood must hold to be named with it.
 _NEARLY_ALL = 0.95
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NamedStreet:
-    """A street under one of its names."""
-
-    name: StreetName
-    street: Street
 
 
 class Gazetteer:
@@ -48,10 +40,7 @@ class Gazetteer:
         self.streets = city.streets
         self.landmarks = city.landmarks
         self.neighborhoods = city.neighborhoods
-        #: Streets by the base of any of their names.
-        self.by_base: dict[tuple[str, ...], list[NamedStreet]] = defaultdict(list)
-        for name, street in [*((street.name, street) for street in city.streets), *city.aliases]:
-            self._name(StreetName.of(name), street)
+        self.names = Names(city)
         areas = [area.shape for area in city.neighborhoods]
         self._city = unary_union(areas)
         shapely.prepare(self._city)
@@ -101,11 +90,6 @@ class Gazetteer:
         index = int(self._lines.nearest(point))
         street, stretch = self._owner[index]
         return (street, stretch) if stretch.line.distance(point) <= within else None
-
-    def _name(self, name: StreetName, street: Street) -> None:
-        entry = NamedStreet(name=name, street=street)
-        if entry not in self.by_base[name.base]:
-            self.by_base[name.base].append(entry)
 
     def _meetings(self) -> dict[tuple[int, int], tuple[Point, ...]]:
         """All crossings, once: the tree finds pairs of stretches that meet, so this is not all against all."""

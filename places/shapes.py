@@ -7,7 +7,7 @@ from math import cos, radians
 from typing import TypeVar
 
 import shapely
-from shapely import LineString, Point
+from shapely import LineString, MultiLineString, Point
 from shapely.geometry.base import BaseGeometry
 
 from places.distance import EARTH_RADIUS_M
@@ -107,6 +107,11 @@ class Street:
     number: int  #: its place in the gazetteer
     name: str  #: without a direction: ``Prairie Avenue``
     stretches: tuple[Stretch, ...]
+
+    @property
+    def shape(self) -> MultiLineString:
+        """All its stretches, metres."""
+        return MultiLineString([stretch.line for stretch in self.stretches])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

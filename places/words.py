@@ -91,10 +91,10 @@ AND = _words("and & &amp; y to hasta a / e thru through")
 ON = _words("on along down up off at near across onto via en por sobre hacia corner esquina")
 #: After these "the library" is a place rather than a subject.
 BY = _words(
-    "by at near behind outside inside beside opposite past around under on in next front across from beneath above "
+    "by at near behind outside inside beside opposite past around under on in next front across beneath above "
     "cerca detras frente junto lado en afuera adentro dentro atras debajo enfrente @ close"
 )
-ARTICLES = _words("the a our my that this of to old new el la los las del al de un una lo mi nuestra")
+ARTICLES = _words("the a our my that this of to from old new el la los las del al de un una lo mi nuestra")
 MONTHS = _words(
     "january february march april may june july august september october november december jan feb mar apr jun jul aug "
     "sept sep oct nov dec enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre de"
