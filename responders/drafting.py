@@ -328,12 +328,16 @@ def _without_domain(found: re.Match[str]) -> str:
     return " "
 
 
+_DANGLING = re.compile(
+    r"(?:[ ,;:(&/–-]|(?<=\s)(?:a|an|and|at|by|de|del|el|en|for|in|la|los|o|of|on|or|the|to|u|y))+$", re.IGNORECASE
+)
+
+
 def _cut(words: str, cap: int) -> str:
-    """At most ``cap`` characters, whole words if the first one fits."""
+    """At most ``cap`` characters, whole words if the first one fits, and none that waits for another."""
     if len(words) <= cap:
         return words
-    head = words[: cap + 1].rpartition(" ")[0] or words[:cap]
-    return head.rstrip(" ,;:-–(&/")
+    return _DANGLING.sub("", words[: cap + 1].rpartition(" ")[0] or words[:cap])
 
 
 _URL = re.compile(r"https?://\S+", re.IGNORECASE)
