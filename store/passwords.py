@@ -27,9 +27,8 @@ abc abcdef abcdefgh abcdefghijkl abcdefghijklm correcthorsebatterystaple harken 
 summer winter spring autumn january february march april june july august september october november december
 mypassword yourpassword newpassword password password1password passwordpassword letmeinplease welcomewelcome
 qwertyqwerty adminadmin secret secretsecret test testtest testing default guest user login contrasena
-""".split()
+"""
 COMMON = frozenset(_COMMON_STEMS.split())
-)
 
 
 def check(password: str, *, email: str = "") -> None:
