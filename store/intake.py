@@ -1,9 +1,10 @@
 """Taking in a page: mentions once each, edits as revisions, deletions as tombstones, our own posts as outbound."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_
+from sqlalchemy import or_, update
 from sqlmodel import Session, col, select
 
 from store import attention, audit, content, outbound, work
@@ -263,8 +264,6 @@ def due_for_a_look(
     return list(session.exec(query))
 
 
-def mark_looked_at(session: Session, rows: list[MentionRow], moment: datetime) -> None:
+def mark_looked_at(session: Session, mention_ids: Sequence[int], moment: datetime) -> None:
     """Note when the platform was last asked for these."""
-    for row in rows:
-        row.checked_at = moment
-        session.add(row)
+    session.execute(update(MentionRow).where(col(MentionRow.id).in_(mention_ids)).values(checked_at=moment))

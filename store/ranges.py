@@ -24,23 +24,25 @@ class OpenRange:
 def open_range(session: Session, account_id: int, source: str, *, backfill: timedelta) -> OpenRange:
     """The stretch to walk now: the one left open by a crash, else from the last complete walk on.
 
-    The very first reaches back by ``backfill``; what lies before becomes a visible gap.
+    The very first reaches back by ``backfill``; what lies before becomes a visible gap. ``since`` goes by the
+    platform's clock where a post has told us its time, since ours may be ahead of it.
     """
     row = _newest(session, account_id, source, is_open=True)
     if row is None:
         last = _newest(session, account_id, source, is_open=False)
-        row = SourceRangeRow(account_id=account_id, source=source, since=_start(last, backfill))
-        row.since_id = last.newest_id or last.since_id if last else None
+        started = now()
+        since = (
+            started - backfill if last is None else min(last.started_at, last.newest_at or last.started_at) - OVERLAP
+        )
+        row = SourceRangeRow(account_id=account_id, source=source, since=since, started_at=started)
+        if last is not None:
+            row.since_id, row.newest_id, row.newest_at = last.newest_id, last.newest_id, last.newest_at
         session.add(row)
         session.flush()
         if last is None:
             note_gap(session, account_id, source, row.since, reason="before the first round (backfill)")
     wanted = Range(source=source, since=row.since, since_id=row.since_id, resume_at=row.resume_at)
     return OpenRange(range_id=row.id, wanted=wanted)
-
-
-def _start(last: SourceRangeRow | None, backfill: timedelta) -> datetime:
-    return now() - backfill if last is None else last.started_at - OVERLAP
 
 
 def _newest(session: Session, account_id: int, source: str, *, is_open: bool) -> SourceRangeRow | None:
@@ -54,18 +56,24 @@ def _newest(session: Session, account_id: int, source: str, *, is_open: bool) ->
 
 
 def advance(session: Session, range_id: int, page: Page) -> None:
-    """Note that a page is stored, in the transaction that stores it; the last page closes the stretch."""
-    row = session.get_one(SourceRangeRow, range_id)
+    """Note that a page is stored, in the transaction that stores it; the last page closes the stretch.
+
+    Another process may have walked the same stretch to its end meanwhile: then there is nothing to note.
+    """
+    row = session.get(SourceRangeRow, range_id)
+    if row is None or not row.open:
+        return
     row.resume_at = page.next
     if page.newest_id is not None and (row.newest_id is None or _later(page.newest_id, row.newest_id)):
         row.newest_id = page.newest_id
+    times = [post.posted_at for post in (*page.mentions, *page.own_posts)]
+    row.newest_at = max([*times, row.newest_at] if row.newest_at else times, default=None)
     if page.next is None:
         row.open, row.finished_at = False, now()
         _forget_older(session, row)
     if page.gap_before is not None:
-        note_gap(
-            session, row.account_id, row.source, page.gap_before, since=row.since, reason="the platform serves no more"
-        )
+        why = "the platform serves no more"
+        note_gap(session, row.account_id, row.source, page.gap_before, since=row.since, reason=why)
     session.add(row)
 
 
@@ -90,9 +98,10 @@ def _forget_older(session: Session, done: SourceRangeRow) -> None:
 
 def restart(session: Session, range_id: int) -> None:
     """Walk the stretch again from its newest end, for a page mark that the platform no longer takes."""
-    row = session.get_one(SourceRangeRow, range_id)
-    row.resume_at = None
-    session.add(row)
+    row = session.get(SourceRangeRow, range_id)
+    if row is not None:
+        row.resume_at = None
+        session.add(row)
 
 
 def note_gap(

@@ -1,0 +1,199 @@
+"""Understanding: each new or edited mention is classified, searched for danger, for a place and for a signal."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlmodel import Session, select
+
+from classifiers.emergency import EmergencyFound, find_emergency
+from classifiers.model_folder import Bands, bands
+from classifiers.signals import find_signal
+from pipeline import alarms
+from pipeline.deployment import Deployment
+from places.finder import find_place
+from places.services import by_general_code, choose
+from store import attention, content, intake, work
+from store.tables import AssessmentRow, MentionRow, PlaceRow
+from store.types import now
+from store.work import Claim
+from vocabulary import Classification, Place, Urgency
+
+log = logging.getLogger(__name__)
+
+KIND = "assess"
+BATCH = 64
+TRIES = 3  #: then a person must read it: a model that crashes never hides a resident
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Read:
+    claim: Claim
+    mention_id: int
+    text: str
+
+
+def assess_due(deployment: Deployment, *, worker: str) -> int:
+    """Classify a batch of what waits; gives how many mentions were handled."""
+    with deployment.store.writing() as session:
+        claims = work.claim(session, KIND, worker=worker, limit=BATCH)
+        batch = [_read(session, claim) for claim in claims]
+    if not batch:
+        return 0
+    try:
+        answers: Sequence[Classification | None] = deployment.classifier.classify([one.text for one in batch])
+    except (RuntimeError, ValueError, MemoryError) as err:
+        log.warning("a batch of %d could not be classified: %s", len(batch), err)
+        answers = [_alone(deployment, one.text) for one in batch]
+    confidence = bands()
+    with deployment.store.writing() as session:
+        for one, answer in zip(batch, answers, strict=True):
+            if answer is None:
+                _not_understood(session, one)
+            else:
+                _keep(session, deployment, one, answer, confidence)
+        work.finish(session, [one.claim for one, answer in zip(batch, answers, strict=True) if answer is not None])
+    return len(batch)
+
+
+def _read(session: Session, claim: Claim) -> _Read:
+    row = session.get_one(MentionRow, int(claim.ref))
+    return _Read(claim=claim, mention_id=row.id, text=intake.current_words(session, row).text or "")
+
+
+def _alone(deployment: Deployment, text: str) -> Classification | None:
+    try:
+        return deployment.classifier.classify([text])[0]
+    except (RuntimeError, ValueError, MemoryError):
+        return None
+
+
+def _not_understood(session: Session, one: _Read) -> None:
+    if one.claim.attempt < TRIES:
+        work.later(session, one.claim, at=now() + work.wait_after(one.claim.attempt), error="the classifier failed")
+        return
+    row = session.get_one(MentionRow, one.mention_id)
+    row.state = "quarantined"
+    session.add(row)
+    work.finish(session, [one.claim])
+    attention.raise_(
+        session,
+        kind="mention",
+        ref=str(row.id),
+        mention_id=row.id,
+        summary=f"the classifier failed on mention {row.id} {TRIES} times",
+        remedy="read it, and say yourself what it is",
+    )
+
+
+def _keep(session: Session, deployment: Deployment, one: _Read, answer: Classification, confidence: Bands) -> None:
+    row = session.get_one(MentionRow, one.mention_id)
+    if row.state == "deleted":
+        return
+    danger = None if row.historic else find_emergency(one.text)
+    p_emergency = answer.scores["urgency"].get("emergency", 0.0)
+    by_model = not row.historic and p_emergency >= confidence.emergency
+    urgent = danger is not None or by_model
+    signal = find_signal(one.text)
+    if _unassessed(session, row, answer.model):
+        session.add(
+            AssessmentRow(
+                mention_id=row.id,
+                rev=row.rev,
+                model=answer.model,
+                intent=answer.intent,
+                service_code=city_code(deployment, answer.service_code, one.text),
+                sentiment=answer.sentiment,
+                urgency=Urgency.EMERGENCY if urgent else _not_emergency(answer),
+                language=answer.language,
+                scores={head: dict(scores) for head, scores in answer.scores.items()},
+                please_check=unsure(answer, confidence),
+                signal=signal.value if signal else None,
+            )
+        )
+    _locate(session, deployment, row, one.text)
+    if urgent:
+        alarms.raise_alarm(
+            session, row, reason=_reason(danger, p_emergency), self_harm=bool(danger and danger.self_harm)
+        )
+    if row.state == "new":
+        row.state = "assessed"
+    session.add(row)
+    if not row.historic:
+        work.put(session, "draft", row.id)
+
+
+def unsure(answer: Classification, confidence: Bands) -> list[str]:
+    """The fields whose best label is below the stated band: staff are asked to check them."""
+    return [head for head, floor in confidence.please_check.items() if max(answer.scores[head].values()) < floor]
+
+
+def _not_emergency(answer: Classification) -> str:
+    """Argmax may say emergency below the lane's threshold only where the threshold is high; then it is urgent still."""
+    return Urgency.HIGH if answer.urgency == Urgency.EMERGENCY else answer.urgency
+
+
+def _unassessed(session: Session, row: MentionRow, model: str) -> bool:
+    same = select(AssessmentRow.id).where(
+        AssessmentRow.mention_id == row.id, AssessmentRow.rev == row.rev, AssessmentRow.model == model
+    )
+    return session.exec(same).first() is None
+
+
+def _reason(danger: EmergencyFound | None, probability: float) -> str:
+    if danger is not None:
+        return danger.reason
+    return f"the model gives an emergency {probability:.0%}"
+
+
+def city_code(deployment: Deployment, general: str | None, text: str) -> str | None:
+    """The city's own service for a general code; its service for everything else where it has none."""
+    if general is None:
+        return None
+    service = choose(deployment.services, general, text) or by_general_code(deployment.services, "other_service")
+    return service.service_code if service else None
+
+
+def _locate(session: Session, deployment: Deployment, row: MentionRow, text: str) -> None:
+    """Where it is, unless a person has said so already."""
+    held = session.get(PlaceRow, row.place_id) if row.place_id else None
+    if deployment.gazetteer is None or (held is not None and held.source in {"staff", "geotag"}):
+        return
+    found = find_place(text, deployment.gazetteer)
+    row.place_id = None if found is None else keep_place(session, found, row.content_id)
+
+
+def keep_place(session: Session, place: Place, derived_from: int | None, *, confirmed_by: str | None = None) -> int:
+    """Keep a place; the resident's words of it are content and go when the post goes."""
+    words_id = content.keep(session, "place", place.text, derived_from=derived_from)
+    row = PlaceRow(
+        content_id=words_id,
+        address=place.address,
+        lat=place.lat,
+        long=place.long,
+        neighborhood=place.neighborhood,
+        source=place.source,
+        precise=place.precise,
+        confirmed_by=confirmed_by,
+    )
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+def place_of(session: Session, row: MentionRow) -> Place | None:
+    """The place of a mention, as a value."""
+    held = session.get(PlaceRow, row.place_id) if row.place_id else None
+    if held is None:
+        return None
+    return Place(
+        text=content.words(session, held.content_id),
+        address=held.address,
+        lat=held.lat,
+        long=held.long,
+        neighborhood=held.neighborhood,
+        source=held.source,
+        precise=held.precise,
+    )

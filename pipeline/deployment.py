@@ -1,0 +1,154 @@
+"""One city's deployment: its settings, store, services, places, and the adapters, built when first needed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from sqlmodel import Session, select
+
+from adapters import adapter, has_adapter
+from classifiers.base import Classifier
+from crm_bridge.base import CrmBridge
+from errors import ConfigError
+from listeners.base import Listener
+from places.calendar import Calendar, load_calendar
+from places.gazetteer import Gazetteer
+from places.gazetteer import load as load_gazetteer
+from places.services import load_services
+from responders.base import Responder
+from settings import Account, Settings, load
+from store import migrate
+from store.engine import Store, open_store
+from store.people import Principal
+from store.tables import AccountRow, DepartmentRow
+from vocabulary import Service
+
+log = logging.getLogger(__name__)
+
+
+class Deployment:
+    """What every stage needs, passed down; nothing here is global."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.store: Store = open_store(settings.store.url)
+        self.services: tuple[Service, ...] = load_services(settings.city.services)
+        self.gazetteer: Gazetteer | None = None
+        if settings.city.streets is not None and settings.city.neighborhoods is not None:
+            self.gazetteer = load_gazetteer(settings.city.streets, settings.city.neighborhoods)
+        self.calendar: Calendar = load_calendar(
+            settings.calendar.hours, settings.calendar.holidays, time_zone=settings.city.time_zone
+        )
+        self._listeners: dict[str, Listener] = {}
+        self._responders: dict[str, Responder] = {}
+
+    def accounts(self) -> Mapping[str, Account]:
+        """The accounts of the file, by name."""
+        return self.settings.accounts
+
+    def service(self, code: str | None) -> Service | None:
+        """The city's service of a code."""
+        return next((one for one in self.services if one.service_code == code), None)
+
+    @cached_property
+    def classifier(self) -> Classifier:
+        """The transformer, loaded once."""
+        return cast(Classifier, adapter("classifiers", "transformer").load())
+
+    def listener(self, name: str) -> Listener:
+        """The listener of an account."""
+        if name not in self._listeners:
+            account = self.settings.accounts[name]
+            self._listeners[name] = adapter("listeners", account.platform).connect(self._table(account))
+        return self._listeners[name]
+
+    def responder(self, name: str) -> Responder:
+        """The responder of an account.
+
+        Raises:
+            ConfigError: the platform's replies are made by hand, or a key is missing.
+        """
+        if name not in self._responders:
+            account = self.settings.accounts[name]
+            self._responders[name] = adapter("responders", account.platform).connect(self._table(account))
+        return self._responders[name]
+
+    @cached_property
+    def crm(self) -> CrmBridge | None:
+        """The bridge to an outside CRM; None: the built-in one keeps the requests."""
+        if self.settings.crm.kind == "builtin":
+            return None
+        return cast(CrmBridge, adapter("crm_bridge", self.settings.crm.kind).connect(self.settings.crm.table))
+
+    def length_rule(self, platform: str) -> Any:
+        """The module that knows a platform's own count of a text: ``MAX_LENGTH`` and ``length``."""
+        return adapter("responders", platform)
+
+    def check_adapters(self) -> None:
+        """Refuse a config whose accounts no adapter takes, before anything starts.
+
+        Raises:
+            ConfigError: naming the account, the key and the file.
+        """
+        for name, account in self.settings.accounts.items():
+            try:
+                self.listener(name)
+                if has_adapter("responders", account.platform) and self.settings.accounts[name].sending == "armed":
+                    self.responder(name)
+            except ConfigError as err:
+                raise ConfigError(f"{self.settings.file}: accounts.{name}: {err}") from err
+        _ = self.crm
+
+    @staticmethod
+    def _table(account: Account) -> dict[str, Any]:
+        return {"platform": account.platform, **account.table, "name": account.name}
+
+
+def open_deployment(config: Path, *, migrating: bool = False) -> Deployment:
+    """The deployment of a config file, its schema checked (or brought up to date).
+
+    Raises:
+        ConfigError: anything that a person must mend first.
+    """
+    deployment = Deployment(load(config))
+    if migrating:
+        migrate.upgrade(deployment.store)
+    migrate.check(deployment.store)
+    with deployment.store.writing() as session:
+        _know_accounts(session, deployment)
+    return deployment
+
+
+def _know_accounts(session: Session, deployment: Deployment) -> None:
+    for name, account in deployment.settings.accounts.items():
+        row = session.exec(select(AccountRow).where(AccountRow.name == name)).first()
+        if row is None:
+            session.add(AccountRow(name=name, platform=account.platform))
+        elif row.platform != account.platform:
+            raise ConfigError(
+                f"{deployment.settings.file}: accounts.{name}.platform = {account.platform!r}: this account was "
+                f"{row.platform!r} before; give the new one a name of its own"
+            )
+    known = set(session.exec(select(DepartmentRow.name)))
+    for department in sorted({s.department for s in deployment.services if s.department} - known):
+        session.add(DepartmentRow(name=department))
+
+
+def account_row(session: Session, name: str) -> AccountRow:
+    """The row of an account of the file."""
+    return session.exec(select(AccountRow).where(AccountRow.name == name)).one()
+
+
+def sends_for_real(deployment: Deployment, row: AccountRow) -> bool:
+    """Effective sending: the file's ceiling and armed by an admin; loopback accounts need no arming."""
+    account = deployment.settings.accounts.get(row.name)
+    if account is None or account.sending != "armed":
+        return False
+    return account.is_loopback or row.armed
+
+
+SYSTEM = Principal(by="system", roles=frozenset())

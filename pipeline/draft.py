@@ -1,0 +1,422 @@
+"""Drafting: what a mention calls for becomes a reply draft and, where something is to be fixed, a request proposal."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from classifiers.signals import Signal
+from crm_bridge.proposal import propose as word_proposal
+from errors import HarkenError
+from pipeline import alarms
+from pipeline import plan as planning
+from pipeline.deployment import Deployment
+from pipeline.plan import Plan
+from places.calendar import add_sla, is_open
+from responders.drafting import Case, Drafted, write_draft
+from store import audit, content, facts, intake, outbound, requests, threads, work
+from store.judgement import Judgement, judgement
+from store.tables import (
+    AccountRow,
+    ConversationRow,
+    DraftRow,
+    IdentityRow,
+    MentionRow,
+    MentionSourceRow,
+    ReplyRow,
+    ServiceRequestRow,
+)
+from store.types import now
+from store.work import Claim
+from vocabulary import DraftState, Intent, Purpose, Service
+
+log = logging.getLogger(__name__)
+
+KIND = "draft"
+BATCH = 32
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """What staff chose for a draft; None: what the facts suggest."""
+
+    template: str | None = None
+    language: str | None = None
+    purpose: Purpose | None = None
+
+
+def draft_due(deployment: Deployment, *, worker: str) -> int:
+    """Draft a batch of what was assessed; gives how many mentions were handled."""
+    with deployment.store.writing() as session:
+        claims = work.claim(session, KIND, worker=worker, limit=BATCH)
+    for claim in claims:
+        try:
+            with deployment.store.writing() as session:
+                react(session, deployment, session.get_one(MentionRow, int(claim.ref)))
+                work.finish(session, [claim])
+        except HarkenError as err:
+            _failed(deployment, claim, err)
+    return len(claims)
+
+
+def _failed(deployment: Deployment, claim: Claim, err: HarkenError) -> None:
+    log.warning("mention %s could not be drafted: %s", claim.ref, err)
+    with deployment.store.writing() as session:
+        work.give_up(session, claim, str(err))
+
+
+def react(session: Session, deployment: Deployment, mention: MentionRow) -> DraftRow | None:
+    """What a new or edited mention leads to: a draft, a refreshed one, or a hold."""
+    held = judgement(session, mention.id)
+    if held is None or mention.historic or mention.state in {"deleted", "dismissed", "quarantined"}:
+        return None
+    if _answered(session, mention):
+        return None
+    others = threads.undecided_of_author(session, mention)
+    if held.signal == Signal.STOP:
+        return _no_more(session, mention)
+    if held.signal == Signal.NEVER_MIND and others:
+        return _hold_all(session, [draft for draft, _ in others], "the resident wrote that it is settled")
+    wanted = planning.plan(session, deployment, mention, held)
+    small_talk = held.intent in {Intent.OTHER, Intent.PRAISE, Intent.COMPLAINT} and not wanted.proposes
+    if others and small_talk and wanted.purpose is not Purpose.EMERGENCY:
+        return _refresh(session, others[0][0])
+    made = compose(session, deployment, mention, held, wanted)
+    for draft, earlier in others:
+        if draft.state == DraftState.APPROVED:
+            continue  # refused when it is sent, since the conversation moved on
+        same = wanted.request is not None and draft.request_id == made.request_id
+        if same:
+            _supersede(session, draft, made)
+            requests.link(session, session.get_one(ServiceRequestRow, made.request_id), earlier, role="reporter")
+        else:
+            _refresh(session, draft)
+    return made
+
+
+def _answered(session: Session, mention: MentionRow) -> bool:
+    """An edit after our answer reopens nothing by itself."""
+    replied = select(ReplyRow.id).where(
+        ReplyRow.mention_id == mention.id, col(ReplyRow.state).in_(("sent", "sending", "in_doubt", "approved"))
+    )
+    return session.exec(replied).first() is not None
+
+
+def _no_more(session: Session, mention: MentionRow) -> None:
+    """ "Stop" holds sends at once."""
+    if mention.identity_id is None:
+        return
+    facts.no_more(session, mention.identity_id, scope="all", reason="asked us to stop", by="system")
+    live = select(DraftRow).where(
+        DraftRow.addressee_id == mention.identity_id, col(DraftRow.state).in_(("pending", "approved"))
+    )
+    _hold_all(session, list(session.exec(live)), "the resident asked us to stop")
+
+
+def _hold_all(session: Session, drafts: list[DraftRow], reason: str) -> None:
+    for draft in drafts:
+        if draft.state == DraftState.APPROVED:
+            copy = back_to_review(session, draft, why=reason, by="system")
+            hold(session, copy, reason=reason, by="system")
+        elif draft.state == DraftState.PENDING:
+            hold(session, draft, reason=reason, by="system")
+
+
+def hold(session: Session, draft: DraftRow, *, reason: str, by: str) -> None:
+    """Keep a draft back until a person releases it."""
+    draft.state, draft.held_reason, draft.version = DraftState.HELD, reason, draft.version + 1
+    session.add(draft)
+    audit.append(session, by=by, action="draft.held", subject=f"draft:{draft.id}")
+
+
+def _refresh(session: Session, draft: DraftRow) -> DraftRow:
+    """The thread went on: who approves must see it first."""
+    thread = session.get_one(ConversationRow, draft.conversation_id)
+    draft.conversation_seq, draft.needs_review, draft.version = thread.last_seq, True, draft.version + 1
+    session.add(draft)
+    return draft
+
+
+def _supersede(session: Session, old: DraftRow, new: DraftRow | None) -> None:
+    outbound.stop(session, old, state=DraftState.SUPERSEDED, why="a newer draft takes its place", by="system")
+    old.superseded_by = None if new is None else new.id
+    session.add(old)
+
+
+def back_to_review(
+    session: Session, draft: DraftRow, *, why: str, by: str, state: str = DraftState.CANCELLED
+) -> DraftRow:
+    """End an approval that was not carried out, and put the same words before people again."""
+    outbound.stop(session, draft, state=state, why=why, by=by)
+    if draft.request_id is not None:
+        _unfile(session, draft.request_id)
+    thread = session.get_one(ConversationRow, draft.conversation_id)
+    mention = session.get_one(MentionRow, draft.mention_id)
+    copy = DraftRow(
+        **draft.model_dump(include=_COPIED),
+        ordinal=outbound.next_ordinal(session, draft.mention_id, draft.turn),
+        conversation_seq=thread.last_seq,
+        rev_hash=mention.rev_hash,
+        content_id=content.keep(
+            session, "draft", content.words(session, draft.content_id), derived_from=mention.content_id
+        ),
+        needs_review=True,
+    )
+    session.add(copy)
+    session.flush()
+    draft.superseded_by = copy.id
+    session.add(draft)
+    proposal = requests.proposal_of(session, draft.id)
+    if proposal is not None and proposal.state != "rejected":
+        proposal.draft_id, proposal.state = copy.id, "pending" if _unfiled(session, draft) else proposal.state
+        session.add(proposal)
+    if mention.state not in {"deleted", "dismissed"}:
+        mention.state = "drafted"
+        session.add(mention)
+    session.flush()
+    return copy
+
+
+_COPIED = {
+    "mention_id",
+    "conversation_id",
+    "kind",
+    "purpose",
+    "turn",
+    "language",
+    "reply_as_id",
+    "addressee_id",
+    "staff_content_id",
+    "template",
+    "no_text_reason",
+    "edited_by",
+    "request_id",
+}
+
+
+def _unfiled(session: Session, draft: DraftRow) -> bool:
+    request = session.get(ServiceRequestRow, draft.request_id) if draft.request_id else None
+    return request is None or request.status == "proposed"
+
+
+def _unfile(session: Session, request_id: int) -> None:
+    """A request whose only ticket was cancelled before it was opened is a proposal again."""
+    request = session.get_one(ServiceRequestRow, request_id)
+    ticket = requests.ticket_of(session, request_id)
+    if request.status == "open" and ticket is not None and ticket.state == "cancelled":
+        request.status = "proposed"
+        session.add(request)
+
+
+def compose(
+    session: Session,
+    deployment: Deployment,
+    mention: MentionRow,
+    held: Judgement,
+    wanted: Plan,
+    *,
+    wish: Wish = Wish(),
+    by: str = "system",
+) -> DraftRow:
+    """Write the draft of a plan; an undecided one of the same mention is superseded, staff's words are kept."""
+    request = _request(session, deployment, mention, wanted)
+    account = account_for(session, mention)
+    drafted = _word(session, deployment, mention, held, wanted, request, account, wish)
+    old = threads.live_draft(session, mention.id)
+    turn = old.turn if old else _turn(session, mention.id)
+    kept = content.words(session, old.content_id) if old is not None and old.edited_by else None
+    if old is not None:
+        _supersede(session, old, None)
+    thread = session.get_one(ConversationRow, mention.conversation_id)
+    draft = DraftRow(
+        mention_id=mention.id,
+        conversation_id=mention.conversation_id,
+        kind=_kind(wanted),
+        purpose=wish.purpose or wanted.purpose,
+        turn=turn,
+        ordinal=outbound.next_ordinal(session, mention.id, turn),
+        language=drafted.language,
+        reply_as_id=account.id,
+        addressee_id=mention.identity_id,
+        conversation_seq=thread.last_seq,
+        rev_hash=mention.rev_hash,
+        content_id=content.keep(
+            session, "draft", drafted.text if kept is None else kept, derived_from=mention.content_id
+        ),
+        staff_content_id=_staff_text(session, mention, drafted),
+        template=drafted.template,
+        needs_review=kept is not None,
+        edited_by=old.edited_by if old is not None and kept is not None else None,
+        no_text_reason=drafted.reason,
+        request_id=request.id if request is not None else None,
+    )
+    session.add(draft)
+    session.flush()
+    if old is not None:
+        old.superseded_by = draft.id
+        session.add(old)
+    if wanted.proposes and request is not None and wanted.service is not None:
+        _propose(session, deployment, mention, wanted, request, draft)
+    _hold_if_unwanted(session, draft, mention)
+    mention.state = "drafted"
+    session.add(mention)
+    audit.append(
+        session,
+        by=by,
+        action="draft.made",
+        subject=f"draft:{draft.id}",
+        hashes={"text": audit.sha(drafted.text if kept is None else kept), "template": drafted.template},
+    )
+    return draft
+
+
+def _kind(wanted: Plan) -> str:
+    return "follow_up" if wanted.purpose is Purpose.FOLLOW_UP else "reply"
+
+
+def _staff_text(session: Session, mention: MentionRow, drafted: Drafted) -> int | None:
+    if drafted.staff_text is None:
+        return None
+    return content.keep(session, "draft", drafted.staff_text, derived_from=mention.content_id)
+
+
+def _hold_if_unwanted(session: Session, draft: DraftRow, mention: MentionRow) -> None:
+    reason = facts.contact_rule(session, mention.identity_id, follow_up=draft.kind == "follow_up")
+    if reason is not None:
+        hold(session, draft, reason=f"the resident {reason}", by="system")
+
+
+def _turn(session: Session, mention_id: int) -> int:
+    """Which reply to this mention it would be: one more than those that stand or may stand on the thread."""
+    taken = select(ReplyRow.turn).where(
+        ReplyRow.mention_id == mention_id, col(ReplyRow.state).not_in(("cancelled", "failed", "dry_run"))
+    )
+    decided = select(DraftRow.turn).where(
+        DraftRow.mention_id == mention_id, col(DraftRow.state).in_(("approved", "sending", "in_doubt", "manual"))
+    )
+    return max([0, *session.exec(taken), *session.exec(decided)]) + 1
+
+
+def account_for(session: Session, mention: MentionRow) -> AccountRow:
+    """The account that speaks: the one that the post was addressed to."""
+    heard = (
+        select(AccountRow)
+        .join(MentionSourceRow, col(MentionSourceRow.account_id) == col(AccountRow.id))
+        .where(MentionSourceRow.mention_id == mention.id)
+        .order_by(col(MentionSourceRow.heard_how) == "search", col(AccountRow.id))
+    )
+    return session.exec(heard).first() or session.exec(select(AccountRow)).first()  # type: ignore[return-value]
+
+
+def _request(session: Session, deployment: Deployment, mention: MentionRow, wanted: Plan) -> ServiceRequestRow | None:
+    """The request that the draft speaks of; a new one gets its public reference now, so that the text is final."""
+    if wanted.request is not None:
+        if wanted.proposes or wanted.asks_for_request:
+            requests.link(session, wanted.request, mention, role="reporter")
+        return wanted.request
+    if not (wanted.proposes or wanted.asks_for_request) or wanted.service is None:
+        return None
+    row = requests.propose(session, wanted.service, mention, prefix=deployment.settings.city.reference_prefix)
+    if wanted.reopens is not None:
+        row.reopened_from = wanted.reopens.id
+        session.add(row)
+    return row
+
+
+def _propose(
+    session: Session,
+    deployment: Deployment,
+    mention: MentionRow,
+    wanted: Plan,
+    request: ServiceRequestRow,
+    draft: DraftRow,
+) -> None:
+    assert wanted.service is not None
+    words = intake.current_words(session, mention).text or ""
+    proposal = word_proposal(
+        words,
+        service=wanted.service,
+        place=wanted.place,
+        thread_texts=wanted.words,
+        reference=request.reference,
+        posted_at=mention.posted_at,
+        platform=mention.platform,
+        url=mention.url,
+    )
+    row = requests.keep_proposal(session, draft.id, request, proposal, mention)
+    if wanted.reopens is not None:
+        row.attach_to = None
+    expect(deployment, request, wanted.service, mention.posted_at)
+    session.add(request)
+
+
+def expect(deployment: Deployment, request: ServiceRequestRow, service: Service, start: datetime) -> None:
+    """The day by which the service promises it, counted from the post."""
+    if service.sla:
+        request.expected_at = add_sla(start, service.sla, deployment.calendar)
+        request.expected_basis = f"{service.sla} from the post, in the city's open time"
+
+
+def _word(
+    session: Session,
+    deployment: Deployment,
+    mention: MentionRow,
+    held: Judgement,
+    wanted: Plan,
+    request: ServiceRequestRow | None,
+    account: AccountRow,
+    wish: Wish,
+) -> Drafted:
+    case = case_of(session, deployment, mention, held, wanted, request, account, wish)
+    rule = deployment.length_rule(mention.platform)
+    return write_draft(case, length=rule.length, max_length=rule.MAX_LENGTH, template=wish.template)
+
+
+def case_of(
+    session: Session,
+    deployment: Deployment,
+    mention: MentionRow,
+    held: Judgement,
+    wanted: Plan,
+    request: ServiceRequestRow | None,
+    account: AccountRow,
+    wish: Wish = Wish(),
+) -> Case:
+    """The facts that the reply may quote."""
+    city = deployment.settings.city
+    author = session.get(IdentityRow, mention.identity_id) if mention.identity_id else None
+    alarm = alarms.of_conversation(session, mention.conversation_id)
+    table = deployment.settings.accounts.get(account.name)
+    link = None
+    if request is not None and table is not None and table.links:
+        link = f"{deployment.settings.web.public_url}/r/{request.token}"
+    expected = request.expected_at if request else None
+    if request is not None and expected is None and wanted.proposes and wanted.service and wanted.service.sla:
+        expected = add_sla(mention.posted_at, wanted.service.sla, deployment.calendar)
+    quotes = wanted.proposes or wanted.request_status is not None or wanted.purpose is Purpose.FOLLOW_UP
+    return Case(
+        city=city.name,
+        time_zone=city.time_zone,
+        languages=city.languages,
+        platform=mention.platform,
+        intent=wanted.intent,
+        purpose=wish.purpose or wanted.purpose,
+        sentiment=held.sentiment,
+        urgency=held.urgency,
+        language=wish.language or held.language,
+        author_handle=author.handle if author else None,
+        service=wanted.service,
+        reference=request.reference if request is not None and quotes else None,
+        place=wanted.place if wanted.place is not None and wanted.place.precise else None,
+        expected_at=expected if expected is not None and expected > now() else None,
+        outcome=None,
+        link=link,
+        request_status=wanted.request_status,
+        after_hours=not is_open(now(), deployment.calendar),
+        self_harm=wanted.self_harm or bool(alarm and alarm.self_harm),
+        emergency_kind=None,
+        reopened=wanted.reopens is not None,
+    )

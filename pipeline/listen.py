@@ -1,0 +1,141 @@
+"""Listening: one complete round over an account, page by page, each page and its mark in one transaction."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from errors import AdapterError, RateLimited, Refused, Unauthorized
+from pipeline.deployment import Deployment, account_row
+from store import attention, intake, ranges, work
+from store.intake import Taken
+from store.types import now
+from vocabulary import Page
+
+log = logging.getLogger(__name__)
+
+#: How long after a post we look whether it was edited or deleted, and how often.
+LOOK_WITHIN = timedelta(days=7)
+LOOK_EVERY = timedelta(minutes=15)
+LOOK_EVERY_ON_LOOPBACK = timedelta(seconds=20)
+LOOK_AT_MOST = 100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Round:
+    """What one round over an account brought."""
+
+    account: str
+    collected: int = 0
+    new: int = 0
+    gaps: int = 0
+    ms: int = 0
+    error: str | None = None
+
+
+def listen(deployment: Deployment, name: str) -> Round:
+    """One complete round over an account. Its failure is told, kept on the account's row, and stops no other."""
+    began = time.monotonic()
+    taken, error = Taken(), None
+    try:
+        listener = deployment.listener(name)
+        for source in listener.sources:
+            _walk(deployment, name, source, taken)
+        _look_again(deployment, name, taken)
+    except AdapterError as err:
+        error = err
+    with deployment.store.writing() as session:
+        _note(session, name, error)
+        gaps = len(ranges.gaps(session, account_row(session, name).id))
+    if taken.deleted:
+        deployment.store.forget_freed_pages()
+    ms = int((time.monotonic() - began) * 1000)
+    log.info("heard %d new of %d on %s in %d ms", taken.new, taken.collected, name, ms, extra={"account": name})
+    return Round(
+        account=name,
+        collected=taken.collected,
+        new=taken.new,
+        gaps=gaps,
+        ms=ms,
+        error=None if error is None else f"{type(error).__name__}: {error}",
+    )
+
+
+def _walk(deployment: Deployment, name: str, source: str, taken: Taken) -> None:
+    account = deployment.settings.accounts[name]
+    with deployment.store.writing() as session:
+        held = ranges.open_range(session, account_row(session, name).id, source, backfill=account.backfill)
+    try:
+        for page in deployment.listener(name).pages(held.wanted):
+            _store(deployment, name, held.range_id, source, page, taken)
+    except Refused:
+        if held.wanted.resume_at is not None:  # the platform no longer takes our page mark: from the newest end again
+            with deployment.store.writing() as session:
+                ranges.restart(session, held.range_id)
+        raise
+
+
+def _store(deployment: Deployment, name: str, range_id: int, source: str, page: Page, taken: Taken) -> None:
+    account = deployment.settings.accounts[name]
+    with deployment.store.writing() as session:
+        row = account_row(session, name)
+        taken.add(intake.take_page(session, row, source, page, reply_within=account.reply_within))
+        ranges.advance(session, range_id, page)
+
+
+def _look_again(deployment: Deployment, name: str, taken: Taken) -> None:
+    """Notice edits and deletions: platforms list neither."""
+    account = deployment.settings.accounts[name]
+    every = LOOK_EVERY_ON_LOOPBACK if account.is_loopback else LOOK_EVERY
+    moment = now()
+    with deployment.store.writing() as session:
+        row = account_row(session, name)
+        due = intake.due_for_a_look(session, row, within=LOOK_WITHIN, every=every, limit=LOOK_AT_MOST)
+        ids = [mention.current_post_id for mention in due]
+    if not ids:
+        return
+    edits, gone = deployment.listener(name).look_again(ids)
+    with deployment.store.writing() as session:
+        row = account_row(session, name)
+        taken.add(
+            intake.take_page(
+                session, row, "look_again", Page(edits=edits, deletions=gone), reply_within=account.reply_within
+            )
+        )
+        intake.mark_looked_at(session, [mention.id for mention in due], moment)
+
+
+def _note(session: Session, name: str, error: AdapterError | None) -> None:
+    """Keep how the account fares: a dead token is an open gap that everybody sees, never silence."""
+    row = account_row(session, name)
+    row.last_try_at = now()
+    if error is None:
+        row.state, row.error, row.failures, row.not_before = "ok", None, 0, None
+        row.last_success_at = row.last_try_at
+        attention.settle(session, "account", name)
+    else:
+        row.failures += 1
+        row.error = f"{type(error).__name__}: {error}"[:500]
+        row.state = _state(error)
+        row.not_before = _retry_at(error, row.failures, row.last_try_at)
+        if isinstance(error, Unauthorized) or row.failures >= 5:
+            remedy = "renew its keys in secrets.env and restart" if isinstance(error, Unauthorized) else "see the error"
+            summary = f"{name} can't be heard: {row.error}"
+            attention.raise_(session, kind="account", ref=name, account_id=row.id, summary=summary, remedy=remedy)
+    session.add(row)
+
+
+def _state(error: AdapterError) -> str:
+    if isinstance(error, Unauthorized):
+        return "unauthorized"
+    return "rate_limited" if isinstance(error, RateLimited) else "ok"
+
+
+def _retry_at(error: AdapterError, failures: int, moment: datetime) -> datetime:
+    if isinstance(error, RateLimited):
+        return error.retry_at
+    return moment + work.wait_after(failures)

@@ -1,0 +1,68 @@
+"""Facts that a person changes while it runs (kill switches), and what residents asked of us (contact rules)."""
+
+from datetime import datetime
+
+from sqlalchemy import or_
+from sqlmodel import Session, col, select
+
+from store import audit
+from store.tables import ContactRuleRow, SettingRow
+from store.types import now
+
+
+def kill_switch(session: Session, *, platform: str, account: str) -> str | None:
+    """The scope of a switch that stops this account now; read inside the transaction that begins to send."""
+    for scope in ("all", f"platform:{platform}", f"account:{account}"):
+        row = session.get(SettingRow, f"kill_switch.{scope}")
+        if row is not None and row.value.get("on"):
+            return scope
+    return None
+
+
+def set_kill_switch(session: Session, *, scope: str, on: bool, reason: str, by: str) -> None:
+    """Stop sends at once, or let them go on."""
+    remember(session, f"kill_switch.{scope}", {"on": on, "reason": reason[:300]}, by=by)
+    audit.append(session, by=by, action="kill_switch.on" if on else "kill_switch.off", subject=f"scope:{scope}")
+
+
+def switches(session: Session) -> dict[str, SettingRow]:
+    """All kill switches that were ever touched, by scope."""
+    rows = session.exec(select(SettingRow).where(col(SettingRow.key).startswith("kill_switch.")))
+    return {row.key.removeprefix("kill_switch."): row for row in rows}
+
+
+def remember(session: Session, key: str, value: dict[str, object], *, by: str) -> None:
+    """Keep a small fact."""
+    row = session.get(SettingRow, key) or SettingRow(key=key, by=by)
+    row.value, row.by, row.changed_at = value, by, now()
+    session.add(row)
+
+
+def recall(session: Session, key: str) -> dict[str, object] | None:
+    """A small fact, if it was ever kept."""
+    row = session.get(SettingRow, key)
+    return None if row is None else row.value
+
+
+def contact_rule(
+    session: Session, identity_id: int | None, *, follow_up: bool, at: datetime | None = None
+) -> str | None:
+    """Why this identity may not be written to; None: it may."""
+    if identity_id is None:
+        return None
+    scopes = ("all", "follow_ups" if follow_up else "replies")
+    rule = session.exec(
+        select(ContactRuleRow).where(
+            ContactRuleRow.identity_id == identity_id,
+            col(ContactRuleRow.scope).in_(scopes),
+            or_(col(ContactRuleRow.until).is_(None), col(ContactRuleRow.until) > (at or now())),
+        )
+    ).first()
+    return None if rule is None else rule.reason
+
+
+def no_more(session: Session, identity_id: int, *, scope: str, reason: str, by: str) -> None:
+    """A resident asked for no more of something."""
+    if contact_rule(session, identity_id, follow_up=scope == "follow_ups") is None:
+        session.add(ContactRuleRow(identity_id=identity_id, scope=scope, reason=reason, by=by))
+        audit.append(session, by=by, action=f"contact_rule.{scope}", subject=f"identity:{identity_id}")
