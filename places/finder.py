@@ -7,6 +7,7 @@ a crew could not find the trouble there, and two reports of one street are not y
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise, product
 
@@ -29,6 +30,7 @@ _BESIDE = 500.0
 _LONG_STRETCH = 800.0
 #: A point a phone attached is this close to the crossing or street that is meant, metres.
 _AT_CROSSING, _AT_STREET = 40.0, 120.0
+_POSSESSIVE = re.compile(r"(?<=street|avenue)['’]s$", re.IGNORECASE)
 _BLOCK_WORDS = ("block", "blk", "cuadra", "bloque")
 _NUMBER_LINKS = (*_BLOCK_WORDS, "of", "de", "la", "el", "calle")
 _YEAR_CUES = ("in", "since", "until", "from", "en", "desde", "by", "de", "of")
@@ -107,7 +109,7 @@ class _Finder:
         lat, long = gazetteer.frame.lat_long(point) if point else (None, None)
         within = point or shape
         area = gazetteer.neighborhood_of(within) if within is not None else None
-        words = self._text[self._tokens[first].start : self._tokens[last].end]
+        words = _POSSESSIVE.sub("", self._text[self._tokens[first].start : self._tokens[last].end])
         return Place(text=words, address=address, lat=lat, long=long, neighborhood=area, precise=point is not None)
 
     # house numbers

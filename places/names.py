@@ -15,6 +15,8 @@ from places.words import GENERIC, NEEDS_SUFFIX, SUFFIXES, words_of
 #: Shortest name that is looked for in spite of a typo.
 _SHORTEST_MISSPELT = 5
 _SHORTEST_HASHTAG = 6
+#: Words so long may have two slips.
+_LONG_WORD = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +34,7 @@ class NamedSpot:
     keys: tuple[str, ...]
     spot: Landmark | Neighborhood
     needs_cue: bool  #: an everyday word, a place only after "by", "near"…
+    needs_article: bool  #: "the dump"
 
 
 class Names:
@@ -68,8 +71,8 @@ class Names:
         return near_miss(word, self._misspelt_bases)
 
     def spot_like(self, word: str) -> NamedSpot | None:
-        """The one-word landmark or neighborhood that was meant by a misspelt word of seven letters or more."""
-        if len(word) < _SHORTEST_MISSPELT + 2:
+        """The one-word landmark or neighborhood that was meant by a misspelt word of eight letters or more."""
+        if len(word) < _SHORTEST_MISSPELT + 3:
             return None
         meant = near_miss(word, [named.keys[0] for named in self._misspelt_spots])
         return next((named for named in self._misspelt_spots if named.keys[0] == meant), None)
@@ -96,19 +99,19 @@ class Names:
 def near_miss(word: str, choices: Sequence[str]) -> str | None:
     """The one choice that the word is a slip of the finger away from.
 
-    One edit, two from eight letters on; the first letter is right. In short words no letter is replaced by another, or
+    One edit, two from ten letters on; the first letter is right. In short words no letter is replaced by another, or
     "Grand" would be "Grant"; nor is a plural a typo.
 
     Source: optimal string alignment distance; the bounds are ours.
     """
     if len(word) < _SHORTEST_MISSPELT - 1 or not word.isalpha():
         return None
-    allowed = 2 if len(word) > 7 else 1
+    allowed = 2 if len(word) >= _LONG_WORD else 1
     found = extractOne(word, choices, scorer=OSA.distance, score_cutoff=allowed)
     if found is None:
         return None
     meant: str = found[0]
-    if word[0] != meant[0] or word == meant + "s":
+    if word[0] != meant[0] or word + "s" == meant or word == meant + "s":
         return None
     replaced = len(word) == len(meant) and sorted(word) != sorted(meant)
     return None if replaced and len(meant) <= _SHORTEST_MISSPELT else meant
@@ -121,10 +124,10 @@ def _may_be_misspelt(word: str) -> bool:
 def _names_of(spot: Landmark | Neighborhood) -> Iterator[NamedSpot]:
     for name in (spot.name, *spot.aliases):
         keys = tuple(words_of(name))
-        while len(keys) > 1 and keys[0] in ("the", "el", "la"):
-            keys = keys[1:]
+        article = len(keys) > 1 and keys[0] in ("the", "el", "la")
+        keys = keys[1:] if article else keys
         if keys:
-            yield NamedSpot(keys=keys, spot=spot, needs_cue=_is_everyday(name, keys, spot))
+            yield NamedSpot(keys=keys, spot=spot, needs_cue=_is_everyday(name, keys, spot), needs_article=article)
 
 
 def _is_everyday(name: str, keys: tuple[str, ...], spot: Landmark | Neighborhood) -> bool:

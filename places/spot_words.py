@@ -11,8 +11,10 @@ from places.words import ARTICLES, BY, SUFFIXES, Token
 
 #: "library card", "hospital bill": not the place.
 _NOT_A_SPOT = frozenset(
-    ["board", "bill", "bills", "budget", "card", "cards", "fees", "fine", "fines", "hours", "staff", "tax"]
+    ["board", "bill", "bills", "budget", "card", "cards", "fees", "fine", "fines", "hours", "staff", "tax", "walk"]
 )
+
+_THE = ("the", "el", "la", "al", "del")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +54,8 @@ class SpotReader:
             last = at + len(named.keys) - 1
             words = self._tokens[at : last + 1]
             if tuple(token.key for token in words) != named.keys or any(word.gap.strip(" .'’") for word in words[:-1]):
+                continue
+            if named.needs_article and not (at and self._tokens[at - 1].plain in _THE):
                 continue
             if not named.needs_cue or (self._cued(at) and not self._goes_on(last)):
                 return SpotSpan(first=at, last=last, spot=named.spot)

@@ -29,6 +29,9 @@ _SPANISH_ARTICLES = ("la", "el", "de", "del", "las", "los")
 _PARTS = ("corner", "block", "end", "side", "part", "stretch", "intersection", "length", "all")
 #: Suffixes that residents mix up; "Oak Court" would be another street.
 _MIXED_UP = ("street", "avenue", "road", "boulevard")
+#: Words that go before streets and little else, for names that are ordinary words or numbers.
+_ALONG = ("on", "along", "down", "off", "onto", "en", "por", "sobre")
+_STREET_THINGS = ("light", "lights", "lamp", "lamps", "sign", "signs", "parking", "sweeper", "sweeping")
 #: What flows under streets: "water main".
 _MAINS = ("water", "gas", "sewer", "steam", "the", "my", "his", "her")
 
@@ -66,6 +69,7 @@ class _Reading:
     base: tuple[str, ...] = ()
     suffix: str = ""
     misspelt: bool = False
+    digits: bool = False  #: "5" for 5th
     streets: tuple[NamedStreet, ...] = field(default=())
 
 
@@ -154,7 +158,7 @@ class StreetReader:
         beside = {"la", "y", "con", "entre", *CROSS_MARKS} & {before} or {"y", "con", *CROSS_MARKS} & {after}
         if base not in self._names.by_base or not (reading.prefix or beside or after in SUFFIXES):
             return False
-        reading.base, reading.at = base, reading.at + 1
+        reading.base, reading.at, reading.digits = base, reading.at + 1, True
         return True
 
     def _read_misspelt(self, reading: _Reading) -> bool:
@@ -183,8 +187,9 @@ class StreetReader:
             self._read_direction_after(reading)
         fitting = tuple(street for street in named if street.name.suffix == wanted)
         if wanted and not fitting:
-            mixed_up = wanted in _MIXED_UP and reading.base[0] not in NEEDS_SUFFIX and reading.base[0] != "main"
-            if not mixed_up and not reading.prefix:
+            known = _MIXED_UP[:2] if reading.base[0][0].isdigit() else _MIXED_UP
+            distinct = reading.base[0] not in NEEDS_SUFFIX and reading.base[0] != "main"
+            if not reading.prefix and not (wanted in known and distinct):
                 return False
         reading.suffix = wanted if not reading.prefix else ""
         reading.streets = fitting or tuple(named)
@@ -203,6 +208,8 @@ class StreetReader:
 
     def _strength(self, reading: _Reading) -> Strength | None:
         """How sure the name is; ``None``: no street at all."""
+        if reading.suffix and self._counts_things(reading):
+            return None
         if reading.suffix:
             generic = reading.base == ("main",) and self._plain(reading.first - 1) in ("the", "a", "our", "this", "any")
             return None if generic and not self._tokens[reading.first].capital else Strength.SURE
@@ -212,7 +219,12 @@ class StreetReader:
             return None
         if reading.base[0] in NEEDS_SUFFIX:
             return Strength.WEAK if self._tokens[reading.at - 1].capital else None
-        return Strength.CUED if self._cued(reading) else Strength.WEAK
+        return Strength.CUED if self._cued(reading) and not reading.digits else Strength.WEAK
+
+    def _counts_things(self, reading: _Reading) -> bool:
+        """Such as "the first street light": the number is not the street's."""
+        numbered = reading.digits or self._plain(reading.at - 2) in ORDINAL_WORDS
+        return numbered and not self._tokens[reading.at - 1].ends_clause and self._plain(reading.at) in _STREET_THINGS
 
     def _means_something_else(self, reading: _Reading) -> bool:
         """Such as "oak tree", "May 5th", "5 de mayo", "water main"."""
@@ -238,8 +250,23 @@ class StreetReader:
             return False
         capital = token.capital and not self._shouting
         if token.plain in ORDINAL_WORDS:
-            return capital
-        return capital or self._ends(reading) or (token.plain not in ORDINARY and not reading.base[0][0].isdigit())
+            return capital and before in _ALONG
+        if reading.base[0][0].isdigit():
+            return before in _ALONG and self._ends(reading) and not self._counts(reading)
+        if capital:
+            return not self._longer_name(reading)
+        return token.plain not in ORDINARY or (before in _ALONG and self._ends(reading))
+
+    def _counts(self, reading: _Reading) -> bool:
+        """Such as "on 4th and 10": not a street."""
+        return self._plain(reading.at + 1).isdigit()
+
+    def _longer_name(self, reading: _Reading) -> bool:
+        """Such as "Madison Square Garden": a capital follows at once."""
+        if reading.at >= len(self._tokens) or self._tokens[reading.at - 1].ends_clause or self._shouting:
+            return False
+        following = self._tokens[reading.at]
+        return following.raw[:1].isupper() and following.plain not in ENDERS and following.plain not in ON
 
     def _ends(self, reading: _Reading) -> bool:
         following = self._plain(reading.at)

@@ -142,11 +142,11 @@ GENERIC = _words(
 )
 
 _TOKEN = re.compile(
-    r"(?P<skip>https?://\S+|www\.\S+|@(?!\d)\w+)|#\w+|&amp;|[&/@+$]|\d+(?:st|nd|rd|th|ª|º|ta|to|ra|va|ma|na|da|a)?(?!\w)"
+    r"(?P<skip>https?://\S+|www\.\S+|@(?!\d)\w+)|#\w+|&amp;|[&/@+$]|\d+(?:st|nd|rd|th|ª|º|ta|to|ra|va|ma|na|da)?(?!\w)"
     r"|\w+(?:['’]\w+)*",
     re.IGNORECASE,
 )
-_NUMBERED = re.compile(r"(\d{1,3})(?:st|nd|rd|th|ta|to|ra|va|ma|na|da|a)")
+_NUMBERED = re.compile(r"(\d{1,3})(?:st|nd|rd|th|ª|º|ta|to|ra|va|ma|na|da)")
 
 
 @dataclass(frozen=True, slots=True)
