@@ -33,7 +33,7 @@ def create_app(
     city_handle: str = "alderfalls",
     city_name: str = "City of Alder Falls",
 ) -> FastAPI:
-    """A network of its own; ``state`` None keeps it in memory, a path in that SQLite file, where it goes on next time."""
+    """A network of its own; ``state``: None keeps it in memory, a path in that SQLite file, to go on with next time."""
     app = Network(title="Harken sandbox", docs_url=None, redoc_url=None)
     app.state.world = build_world(state, build_seed(seed, city_handle, city_name))
     app.add_exception_handler(x_problems.Problem, x_problems.answer)

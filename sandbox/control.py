@@ -1,9 +1,10 @@
 """The door for tests and the demo: post as anybody, break things, see what was done. No token: it listens on loopback.
 
-``POST /posts`` takes one post or a list of them. ``author`` is a name (X: a handle; made up on first use, always with the same
-id), or with ``"as": "city"`` the handle of one of the city's own accounts, or nothing for the first. Residents' first posts on X
-get the city's handle in front unless they name it; ``"mention": false`` leaves it out. ``"tagged": true`` (Facebook): on the
-author's own profile, tagging the Page, where Graph hides who wrote it. ``"hidden": true``: Facebook never tells who wrote.
+``POST /posts`` takes one post or a list of them. ``author`` is a name (X: a handle; made up on first use, always with
+the same id), or with ``"as": "city"`` the handle of one of the city's own accounts, or nothing for the first.
+Residents' first posts on X get the city's handle in front unless they name it; ``"mention": false`` leaves it out.
+``"tagged": true`` (Facebook): on the author's own profile, tagging the Page, where Graph hides who wrote it.
+``"hidden": true``: Facebook never tells who wrote.
 """
 
 from typing import Annotated, Any, Literal
@@ -13,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.clock import parsed, rfc3339
 from sandbox.faults import ALIASES, KINDS, TARGETS, Fault
-from sandbox.posts import NotThere, Post
+from sandbox.people import NotThere
+from sandbox.posts import Post
 from sandbox.tickets import Ticket
 from sandbox.world import NewPost, World, WorldDep
 
@@ -109,7 +111,7 @@ def _write(wanted: PostIn, world: World) -> dict[str, str]:
         raise ValueError("author is needed unless as is city")
     with world.database.transaction():
         if wanted.hidden:
-            world.posts.hide(world.posts.person_for(wanted.platform, wanted.author))
+            world.people.hide(world.people.resident(wanted.platform, wanted.author))
         post = world.write(
             NewPost(
                 platform=wanted.platform,
@@ -146,7 +148,7 @@ def posts(
 
 
 def shown_post(world: World, post: Post) -> dict[str, Any]:
-    author = world.posts.person(post.platform, post.author_id)
+    author = world.people.find(post.platform, post.author_id)
     return {
         "id": post.id,
         "platform": post.platform,

@@ -24,7 +24,8 @@ class Effects:
 
     def note(self, effect: Effect) -> None:
         self._database.run(
-            "INSERT INTO effect (at, platform, kind, id, in_reply_to, text, key, author) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO effect (at, platform, kind, id, in_reply_to, text, key, author)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 milliseconds(self._clock.now()),
                 effect.platform,
@@ -48,8 +49,8 @@ class Effects:
         """Whether the account's API wrote the same words a while ago, and they still stand."""
         since = milliseconds(self._clock.now()) - within_seconds * 1000
         found = self._database.row(
-            "SELECT 1 FROM effect JOIN post ON post.id = effect.id WHERE effect.platform = ? AND author = ? AND effect.text = ?"
-            " AND at >= ? AND kind IN ('post', 'reply') AND post.deleted_at IS NULL",
+            "SELECT 1 FROM effect JOIN post ON post.id = effect.id WHERE effect.platform = ? AND author = ?"
+            " AND effect.text = ? AND at >= ? AND kind IN ('post', 'reply') AND post.deleted_at IS NULL",
             (platform, author, text, since),
         )
         return found is not None

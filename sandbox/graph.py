@@ -1,12 +1,13 @@
 """Meta's Graph API for one Page, as facebook-sdk calls it.
 
-Reads: the Page, its feed, tagged and visitor posts, posts, comments, ``?ids=``. Writes: a Page post, a comment, an edit, a
-deletion. A post of a resident stands on the Page as ``PAGE_NUMBER``; comments have two levels, an answer to an answer hangs under
-the first. ``since`` and ``until`` go by ``created_time``, lists of posts come newest first, comments oldest first.
-The same words twice: refused for Page posts (506), not for comments, as far as Meta's documents tell.
+Reads: the Page, its feed, tagged and visitor posts, posts, comments, ``?ids=``. Writes: a Page post, a comment, an
+edit, a deletion. A post of a resident stands on the Page as ``PAGE_NUMBER``; comments have two levels, an answer to
+an answer hangs under the first. ``since`` and ``until`` go by ``created_time``, lists of posts come newest first,
+comments oldest first. The same words twice: refused for Page posts (506), not for comments, as far as Meta's
+documents tell.
 
-Source: developers.facebook.com/docs/graph-api/reference (page/feed, page/tagged, object/comments; read 2026-11).
-Not here: Messenger, photos, reactions, hiding, webhooks, user tokens.
+Source: developers.facebook.com/docs/graph-api/reference (page/feed, page/tagged, object/comments; read 2026-11). Not
+here: Messenger, photos, reactions, hiding, webhooks, user tokens.
 """
 
 import hashlib
@@ -23,7 +24,8 @@ from sandbox.graph_errors import GraphError, bad_parameter, bad_token, gone, no_
 from sandbox.graph_fields import EDGES, BadFields, Selected, parse_fields
 from sandbox.graph_objects import View, kind_of
 from sandbox.limits import FACEBOOK_CALLS, HOUR
-from sandbox.posts import NotThere, Person, Post
+from sandbox.people import NotThere, Person
+from sandbox.posts import Post
 from sandbox.seed import FacebookPage
 from sandbox.world import BodyDep, World, WorldDep
 
@@ -62,7 +64,7 @@ def view_of(request: Request, response: Response, world: WorldDep, values: Value
     _check_proof(world, token, values)
     _count(request, response, world, token)
     response.headers["facebook-api-version"] = version
-    person = world.posts.person("facebook", page.id)
+    person = world.people.find("facebook", page.id)
     return View(world=world, page=person, base=f"{str(request.base_url).rstrip('/')}/{version}", token=token)
 
 

@@ -38,8 +38,8 @@ def answer(request: Request, problem: Exception) -> JSONResponse:
 def gone(id: str, verb: str = "get") -> GraphError:
     return GraphError(
         100,
-        f"Unsupported {verb} request. Object with ID '{id}' does not exist, cannot be loaded due to missing permissions, or does"
-        " not support this operation. Please read the Graph API documentation at"
+        f"Unsupported {verb} request. Object with ID '{id}' does not exist, cannot be loaded due to missing"
+        " permissions, or does not support this operation. Please read the Graph API documentation at"
         " https://developers.facebook.com/docs/graph-api",
         subcode=33,
     )

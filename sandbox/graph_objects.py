@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 
 from sandbox.graph_errors import bad_parameter, no_such_field
 from sandbox.graph_fields import DEFAULTS, EDGES, FIELDS, Selected
-from sandbox.posts import Person, Post, snowflake
+from sandbox.people import Person
+from sandbox.posts import Post, snowflake
 from sandbox.world import World
 
 FEED_EDGES = EDGES["page"]
@@ -110,7 +111,7 @@ class View:
 
     def _from(self, post: Post) -> dict[str, str] | None:
         """Who wrote it; Graph hides people who did not let it, and who tagged the Page from their own profile."""
-        author = self.world.posts.person("facebook", post.author_id)
+        author = self.world.people.find("facebook", post.author_id)
         if (author.hidden or post.tagged) and not author.city:
             return None
         return {"name": author.name, "id": author.id}

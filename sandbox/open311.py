@@ -1,9 +1,9 @@
 """A CRM behind Open311 GeoReport v2, JSON and XML.
 
-Source: GeoReport v2 (open311/open311.github.io, GeoReport_v2/index.md, read 2026-11). Extensions seen in the wild: ``page``,
-``page_size``, ``updated_after``, ``updated_before``, ``extensions=true`` (shows ``attributes``). No service has a definition
-(``metadata`` is false), but ``attribute[...]`` is taken and kept whatever it is called. The endpoint has no idempotency key, as the
-real ones have none: the same POST twice opens two requests.
+Source: GeoReport v2 (open311/open311.github.io, GeoReport_v2/index.md, read 2026-11). Extensions seen in the wild:
+``page``, ``page_size``, ``updated_after``, ``updated_before``, ``extensions=true`` (shows ``attributes``). No service
+has a definition (``metadata`` is false), but ``attribute[...]`` is taken and kept whatever it is called. The endpoint
+has no idempotency key, as the real ones have none: the same POST twice opens two requests.
 """
 
 from collections.abc import Mapping

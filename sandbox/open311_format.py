@@ -1,6 +1,7 @@
 """GeoReport's two formats from one value, and its errors.
 
-JSON follows the Spark rule: no root, lists stay lists. In XML the root and each list's children have the specification's names.
+JSON follows the Spark rule: no root, lists stay lists. In XML the root and each list's children have the
+specification's names.
 """
 
 from typing import Any, Literal

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from sandbox.posts import NotThere, Person, Post
+from sandbox.people import NotThere, Person
+from sandbox.posts import Post
 from sandbox.world import NewPost, World, WorldDep
 
 router = APIRouter(include_in_schema=False)
@@ -16,7 +17,10 @@ pages = Environment(loader=PackageLoader("sandbox", "templates"), autoescape=Tru
 
 STATIC = Path(__file__).parent / "static"
 SHOWN = 20  #: threads
-POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self';"
+    " frame-ancestors 'none'; base-uri 'none'"
+)
 
 
 def _ago(moment: datetime, now: datetime) -> str:
@@ -47,7 +51,7 @@ def threads(world: World, before: int | None = None) -> list[dict[str, Any]]:
     people = {
         (platform, person.id): person
         for platform in ("x", "facebook")
-        for person in world.posts.people(platform, [post.author_id for post in found]).values()
+        for person in world.people.several(platform, [post.author_id for post in found]).values()
     }
     entries = {post.chain: _entry(post, people, now) for post in found}
     by_root: dict[str, list[dict[str, Any]]] = {root: [] for root in roots}
@@ -80,7 +84,7 @@ def front(
     return _respond(
         piece,
         threads=shown,
-        city=world.posts.city("x"),
+        city=world.people.city("x"),
         tickets=[ticket for ticket in world.tickets.all() if ticket.status == "open"],
         closed=sum(ticket.status == "closed" for ticket in world.tickets.all()),
         services={service.service_code: service.service_name for service in world.seed.services},
@@ -148,7 +152,7 @@ def delete(id: str, request: Request, world: WorldDep) -> Response:
 def _change(world: World, id: str, text: str | None) -> Response:
     try:
         post = world.posts.newest(id)
-        if world.posts.person(post.platform, post.author_id).city:
+        if world.people.find(post.platform, post.author_id).city:
             raise HTTPException(403, "this page speaks for residents only")
         if text is None:
             world.posts.delete(id)

@@ -1,47 +1,32 @@
-"""People and what they write, on both platforms.
+"""What people write, on both platforms.
 
-**Ids.** Every post has a number made as X makes its own (a snowflake: milliseconds since X's epoch, shifted by 22 bits), from
-the time it was posted. So numbers grow with time, ``since_id`` orders rightly, and a post loaded with a ``posted_at`` in the
-past gets an id of that time. X shows the number; Facebook shows ``PAGE_NUMBER``, and ``POSTNUMBER_NUMBER`` for a comment
-(Facebook's own numbers do not order by time: rely on ``created_time`` there).
+**Ids.** Every post has a number made as X makes its own (a snowflake: milliseconds since X's epoch, shifted by 22
+bits), from the time it was posted. So numbers grow with time, ``since_id`` orders rightly, and a post loaded with a
+``posted_at`` in the past gets an id of that time. X shows the number; Facebook shows ``PAGE_NUMBER``, and
+``POSTNUMBER_NUMBER`` for a comment (Facebook's own numbers do not order by time: rely on ``created_time`` there).
 
-**Edits.** X: an edit is a new post with a new id; both carry the same history, timelines and search show the newest only, and
-an old id asked for by itself still answers with the old text (docs.x.com/x-api/fundamentals/edit-posts, read 2026-11). So one
-notices an edit by a second id in ``edit_history_tweet_ids``. Deleting any version deletes them all. Facebook: the same id, new
-``message``, new ``updated_time``. The control does not refuse what X would (after 30 minutes, of a reply, a sixth time).
+**Edits.** X: an edit is a new post with a new id; both carry the same history, timelines and search show the newest
+only, and an old id asked for by itself still answers with the old text (docs.x.com/x-api/fundamentals/edit-posts,
+read 2026-11). So one notices an edit by a second id in ``edit_history_tweet_ids``. Deleting any version deletes them
+all. Facebook: the same id, new ``message``, new ``updated_time``. The control does not refuse what X would (after 30
+minutes, of a reply, a sixth time).
 
-**Mentions on X.** What a reply inherits (the author replied to and whoever that post mentions) is kept apart as ``prefix``:
-X shows it in front of the text and counts it as a mention, but not as engagement for the reply rule, nor towards 280.
+**Mentions on X.** What a reply inherits (the author replied to and whoever that post mentions) is kept apart as
+``prefix``: X shows it in front of the text and counts it as a mention, but not as engagement for the reply rule, nor
+towards 280.
 """
 
-import hashlib
 import re
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from sandbox.clock import Clock, from_milliseconds, milliseconds
-from sandbox.seed import Seed
-from sandbox.state import Database, Row
+from sandbox.people import NotThere, People, Person
+from sandbox.state import Database, Row, marks
 
 X_EPOCH = 1288834974657  #: milliseconds; the first moment a snowflake can tell
 HANDLE = re.compile(r"(?<![A-Za-z0-9_@/.&])@([A-Za-z0-9_]{1,15})(?![A-Za-z0-9_@])")
-
-
-class NotThere(LookupError):
-    """No such post, or it was deleted."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Person:
-    platform: str
-    id: str
-    handle: str
-    name: str
-    hidden: bool  #: Facebook does not tell who this is
-    city: bool  #: one of the city's own accounts
-    joined_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,77 +64,12 @@ def when(number: int) -> datetime:
     return from_milliseconds((number >> 22) + X_EPOCH)
 
 
-def x_handle(name: str) -> str:
-    """A handle X would allow, for whatever name a person gave."""
-    return re.sub(r"[^A-Za-z0-9_]+", "_", name.strip().lstrip("@")).strip("_")[:15] or "someone"
-
-
 class Posts:
-    def __init__(self, database: Database, clock: Clock, seed: Seed) -> None:
+    def __init__(self, database: Database, clock: Clock, people: People, first_page: str) -> None:
         self._database = database
         self._clock = clock
-        self._seed = seed
-
-    # people
-
-    def settle(self) -> None:
-        """Gives the city's accounts and the seed's people their places."""
-        for account in self._seed.accounts:
-            self._join("x", account.handle, account.name, id=account.id, city=True)
-        for page in self._seed.pages:
-            self._join("facebook", page.username, page.name, id=page.id, city=True)
-        for row in self._seed.people:
-            self._join(row["platform"], row["handle"], row.get("name", row["handle"]), hidden=bool(row.get("hidden")))
-
-    def _join(
-        self, platform: str, handle: str, name: str, *, id: str | None = None, city: bool = False, hidden: bool = False
-    ) -> Person:
-        if id is None:
-            digest = hashlib.sha256(f"{platform}:{handle.lower()}".encode()).digest()
-            id = str(10**15 + int.from_bytes(digest[:8], "big") % 10**15)
-        self._database.run(
-            "INSERT INTO person VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (platform, id) DO UPDATE SET"
-            " handle = excluded.handle, name = excluded.name, hidden = excluded.hidden, city = excluded.city",
-            (platform, id, handle, name, hidden, city, milliseconds(self._clock.now())),
-        )
-        return self.person(platform, id)
-
-    def person(self, platform: str, id: str) -> Person:
-        row = self._database.row("SELECT * FROM person WHERE platform = ? AND id = ?", (platform, id))
-        if row is None:
-            raise NotThere(id)
-        return _person(row)
-
-    def person_called(self, platform: str, handle: str) -> Person | None:
-        row = self._database.row("SELECT * FROM person WHERE platform = ? AND handle = ?", (platform, handle))
-        return None if row is None else _person(row)
-
-    def people(self, platform: str, ids: Iterable[str]) -> dict[str, Person]:
-        wanted = list(set(ids))
-        rows = self._database.rows(
-            f"SELECT * FROM person WHERE platform = ? AND id IN ({_marks(wanted)})", (platform, *wanted)
-        )
-        return {row["id"]: _person(row) for row in rows}
-
-    def known_handles(self, handles: Iterable[str]) -> dict[str, Person]:
-        """X's people by lower-case handle."""
-        wanted = list({handle.lower() for handle in handles})
-        rows = self._database.rows(
-            f"SELECT * FROM person WHERE platform = 'x' AND handle IN ({_marks(wanted)})", wanted
-        )
-        return {row["handle"].lower(): _person(row) for row in rows}
-
-    def person_for(self, platform: str, author: str) -> Person:
-        """The resident of that name, who joins on first use; the id follows from the name alone."""
-        handle = x_handle(author) if platform == "x" else author.strip()
-        return self.person_called(platform, handle) or self._join(platform, handle, author.strip().lstrip("@"))
-
-    def hide(self, person: Person) -> None:
-        """From now on Facebook does not tell who this is."""
-        self._database.run("UPDATE person SET hidden = 1 WHERE platform = ? AND id = ?", (person.platform, person.id))
-
-    def city(self, platform: str) -> Person:
-        return self.person(platform, (self._seed.accounts if platform == "x" else self._seed.pages)[0].id)
+        self._people = people
+        self._first_page = first_page
 
     # writing
 
@@ -177,7 +97,7 @@ class Posts:
             moment = posted_at or self._clock.now()
             number = self._free_number(moment)
             if author.platform == "facebook":
-                where = _on_facebook(number, author, answered, page_id or self._seed.pages[0].id, tagged=tagged)
+                where = _on_facebook(number, author, answered, page_id or self._first_page, tagged=tagged)
                 id, parent, root, page, prefix = where
             else:
                 id, parent, page = str(number), in_reply_to, None
@@ -215,7 +135,10 @@ class Posts:
         return start if row is None or row["top"] is None else int(row["top"]) + 1
 
     def _inherited(self, author: Person, answered: Post, text: str, without: frozenset[str]) -> str:
-        people = [self.person("x", answered.author_id), *self.known_handles(HANDLE.findall(answered.shown)).values()]
+        people = [
+            self._people.find("x", answered.author_id),
+            *self._people.by_handle(HANDLE.findall(answered.shown)).values(),
+        ]
         written = {handle.lower() for handle in HANDLE.findall(text)}
         handles = dict.fromkeys(
             person.handle
@@ -226,7 +149,7 @@ class Posts:
 
     def _note_mentions(self, number: int, prefix: str, text: str) -> None:
         for written, part in ((0, prefix), (1, text)):
-            for person in self.known_handles(HANDLE.findall(part)).values():
+            for person in self._people.by_handle(HANDLE.findall(part)).values():
                 self._database.run("INSERT OR REPLACE INTO mention VALUES (?, ?, ?)", (person.id, number, written))
 
     def edit(self, id: str, text: str) -> Post:
@@ -245,8 +168,8 @@ class Posts:
                 return self.living(old.id)
             number = self._free_number(now)
             self._database.run(
-                "INSERT INTO post SELECT ?, platform, ?, author_id, ?, prefix, in_reply_to, parent, root, quoted, page_id, tagged,"
-                " ?, ?, chain, NULL, NULL FROM post WHERE id = ?",
+                "INSERT INTO post SELECT ?, platform, ?, author_id, ?, prefix, in_reply_to, parent, root, quoted,"
+                " page_id, tagged, ?, ?, chain, NULL, NULL FROM post WHERE id = ?",
                 (number, str(number), text, milliseconds(now), milliseconds(now), old.id),
             )
             self._database.run("UPDATE post SET superseded_by = ? WHERE id = ?", (str(number), old.id))
@@ -284,7 +207,7 @@ class Posts:
         wanted = list(set(chains))
         found: dict[str, list[str]] = {}
         for row in self._database.rows(
-            f"SELECT chain, id FROM post WHERE chain IN ({_marks(wanted)}) ORDER BY number", wanted
+            f"SELECT chain, id FROM post WHERE chain IN ({marks(wanted)}) ORDER BY number", wanted
         ):
             found.setdefault(row["chain"], []).append(row["id"])
         return found
@@ -292,7 +215,7 @@ class Posts:
     def by_ids(self, ids: Iterable[str], platform: str) -> dict[str, Post]:
         wanted = list(set(ids))
         rows = self._database.rows(
-            f"SELECT * FROM post WHERE platform = ? AND deleted_at IS NULL AND id IN ({_marks(wanted)})",
+            f"SELECT * FROM post WHERE platform = ? AND deleted_at IS NULL AND id IN ({marks(wanted)})",
             (platform, *wanted),
         )
         return {row["id"]: _post(row) for row in rows}
@@ -319,7 +242,7 @@ class Posts:
         return [row["root"] for row in rows]
 
     def engaged(self, post: Post, account: Person) -> bool:
-        """Whether the post's author spoke to the account of their own accord: by its name, a quote, or an answer to it."""
+        """Whether the post's author spoke to the account of their own accord: by its name, a quote or an answer."""
         if post.author_id == account.id:
             return True
         row = self._database.row(
@@ -338,22 +261,6 @@ def _on_facebook(
     parent = answered.parent if answered.parent and answered.parent != answered.root else answered.id
     post_number = answered.root.rpartition("_")[2]
     return f"{post_number}_{number}", parent, answered.root, answered.page_id or page_id, ""
-
-
-def _marks(values: list[str]) -> str:
-    return ",".join("?" * len(values))
-
-
-def _person(row: sqlite3.Row) -> Person:
-    return Person(
-        platform=row["platform"],
-        id=row["id"],
-        handle=row["handle"],
-        name=row["name"],
-        hidden=bool(row["hidden"]),
-        city=bool(row["city"]),
-        joined_at=from_milliseconds(row["joined_at"]),
-    )
 
 
 def _post(row: Row) -> Post:

@@ -103,7 +103,7 @@ class Running:
 
 @contextmanager
 def running(state: Path | None = None, port: int = 0, **options: Any) -> Iterator[Running]:
-    """A sandbox on ``http://127.0.0.1:port`` (0: any free port) until the block ends; ``options`` as for ``create_app``."""
+    """A sandbox on 127.0.0.1 (port 0: any free one) until the block ends; ``options`` as for ``create_app``."""
     app = create_app(state, **options)
     plug = socket.socket()
     plug.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

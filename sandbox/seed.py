@@ -79,12 +79,11 @@ def build_seed(given: Mapping[str, Any] | None, city_handle: str, city_name: str
     """The defaults, overridden section by section (``x facebook open311 services people posts``).
 
     ``x``: ``accounts`` (list of ``id handle name access_token access_token_secret user_token``), ``bearer_tokens``,
-    ``consumer_key``, ``consumer_secret``. ``facebook``: ``pages`` (list of ``id username name access_token``), ``app_secret``.
-    ``open311``: ``api_keys``, ``jurisdiction_id``. ``services``: rows as in services.csv. ``people``: ``platform handle name
-    hidden``. ``posts``: what ``POST /_ctl/posts`` takes; only a new network gets them.
+    ``consumer_key``, ``consumer_secret``. ``facebook``: ``pages`` (list of ``id username name access_token``),
+    ``app_secret``. ``open311``: ``api_keys``, ``jurisdiction_id``. ``services``: rows as in services.csv. ``people``:
+    ``platform handle name hidden``. ``posts``: what ``POST /_ctl/posts`` takes; only a new network gets them.
 
-    Raises:
-        ValueError: a section that does not exist.
+    Raises: ValueError: a section that does not exist.
     """
     given = dict(given or {})
     if unknown := set(given) - {"x", "facebook", "open311", "services", "people", "posts"}:

@@ -1,7 +1,7 @@
 """What the network remembers: one SQLite database, in a file or in memory.
 
-One connection behind one lock: the routes run in threads, and a write is committed before its answer leaves, so a killed
-sandbox starts again where it was. Faults and rate windows live in memory and end with the process.
+One connection behind one lock: the routes run in threads, and a write is committed before its answer leaves, so a
+killed sandbox starts again where it was. Faults and rate windows live in memory and end with the process.
 """
 
 import json
@@ -19,8 +19,9 @@ CREATE TABLE IF NOT EXISTS person (
     hidden INTEGER NOT NULL DEFAULT 0, city INTEGER NOT NULL DEFAULT 0, joined_at INTEGER NOT NULL,
     PRIMARY KEY (platform, id), UNIQUE (platform, handle));
 CREATE TABLE IF NOT EXISTS post (
-    number INTEGER PRIMARY KEY, platform TEXT NOT NULL, id TEXT NOT NULL UNIQUE, author_id TEXT NOT NULL, text TEXT NOT NULL,
-    prefix TEXT NOT NULL DEFAULT '', in_reply_to TEXT, parent TEXT, root TEXT NOT NULL, quoted TEXT, page_id TEXT,
+    number INTEGER PRIMARY KEY, platform TEXT NOT NULL, id TEXT NOT NULL UNIQUE, author_id TEXT NOT NULL,
+    text TEXT NOT NULL, prefix TEXT NOT NULL DEFAULT '',
+    in_reply_to TEXT, parent TEXT, root TEXT NOT NULL, quoted TEXT, page_id TEXT,
     tagged INTEGER NOT NULL DEFAULT 0, posted_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, chain TEXT NOT NULL,
     superseded_by TEXT, deleted_at INTEGER);
 CREATE INDEX IF NOT EXISTS post_by_root ON post (root, number);
@@ -28,13 +29,15 @@ CREATE INDEX IF NOT EXISTS post_by_parent ON post (parent, number);
 CREATE INDEX IF NOT EXISTS post_by_author ON post (platform, author_id, number);
 CREATE INDEX IF NOT EXISTS post_by_chain ON post (chain);
 CREATE TABLE IF NOT EXISTS mention (
-    person_id TEXT NOT NULL, number INTEGER NOT NULL, written INTEGER NOT NULL, PRIMARY KEY (person_id, number)) WITHOUT ROWID;
+    person_id TEXT NOT NULL, number INTEGER NOT NULL, written INTEGER NOT NULL,
+    PRIMARY KEY (person_id, number)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS effect (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, platform TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL,
-    in_reply_to TEXT, text TEXT, key TEXT, author TEXT);
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, platform TEXT NOT NULL, kind TEXT NOT NULL,
+    id TEXT NOT NULL, in_reply_to TEXT, text TEXT, key TEXT, author TEXT);
 CREATE TABLE IF NOT EXISTS ticket (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, service_request_id TEXT UNIQUE, token TEXT UNIQUE, polls_left INTEGER NOT NULL,
-    status TEXT NOT NULL, status_notes TEXT NOT NULL DEFAULT '', service_code TEXT NOT NULL, fields TEXT NOT NULL,
+    number INTEGER PRIMARY KEY AUTOINCREMENT, service_request_id TEXT UNIQUE, token TEXT UNIQUE,
+    polls_left INTEGER NOT NULL, status TEXT NOT NULL, status_notes TEXT NOT NULL DEFAULT '',
+    service_code TEXT NOT NULL, fields TEXT NOT NULL,
     requested_at INTEGER NOT NULL, updated_at INTEGER NOT NULL);
 """
 EMPTIED = ("setting", "person", "post", "mention", "effect", "ticket", "sqlite_sequence")
@@ -103,3 +106,8 @@ class Database:
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+
+
+def marks(values: Sequence[str]) -> str:
+    """As many question marks as values, for ``IN``."""
+    return ",".join("?" * len(values))

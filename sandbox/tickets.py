@@ -32,7 +32,7 @@ class Tickets:
         return str(self._database.setting("open311_mode", "realtime"))
 
     def switch(self, mode: str, polls: int) -> None:
-        """How new requests get their number: ``realtime``, ``batch`` (after so many polls of a token) or ``blackbox`` (never told)."""
+        """How new requests get their number: ``realtime``, ``batch`` (after some polls), ``blackbox`` (never)."""
         self._database.keep("open311_mode", mode)
         self._database.keep("open311_polls", polls)
 

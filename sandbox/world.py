@@ -10,7 +10,8 @@ from sandbox.clock import Clock, parsed
 from sandbox.effects import Effects
 from sandbox.faults import Faults
 from sandbox.limits import Limits
-from sandbox.posts import HANDLE, Person, Post, Posts
+from sandbox.people import People, Person
+from sandbox.posts import HANDLE, Post, Posts
 from sandbox.seed import Seed
 from sandbox.state import Database
 from sandbox.tickets import Tickets
@@ -37,6 +38,7 @@ class World:
     seed: Seed
     database: Database
     clock: Clock
+    people: People
     posts: Posts
     tickets: Tickets
     effects: Effects
@@ -50,9 +52,9 @@ class World:
 
     def author_of(self, wanted: NewPost) -> Person:
         if not wanted.as_city:
-            return self.posts.person_for(wanted.platform, wanted.author)
-        named = self.posts.person_called(wanted.platform, wanted.author.lstrip("@")) if wanted.author else None
-        return named if named is not None and named.city else self.posts.city(wanted.platform)
+            return self.people.resident(wanted.platform, wanted.author)
+        named = self.people.called(wanted.platform, wanted.author.lstrip("@")) if wanted.author else None
+        return named if named is not None and named.city else self.people.city(wanted.platform)
 
     def write(self, wanted: NewPost) -> Post:
         """A post written on the platform itself, by a resident or by staff with their own hands.
@@ -79,7 +81,7 @@ class World:
         return wanted.text if wanted.platform != "x" or author.city or not naming else self._named(wanted.text)
 
     def _named(self, text: str) -> str:
-        city = self.posts.city("x").handle
+        city = self.people.city("x").handle
         return text if city.lower() in {handle.lower() for handle in HANDLE.findall(text)} else f"@{city} {text}"
 
     def edit(self, id: str, text: str, *, mention: bool | None = None) -> Post:
@@ -91,13 +93,13 @@ class World:
         old = self.posts.newest(id)
         if mention is None:
             mention = old.text == self._named(old.text)
-        plain = old.platform != "x" or self.posts.person("x", old.author_id).city or not mention
+        plain = old.platform != "x" or self.people.find("x", old.author_id).city or not mention
         return self.posts.edit(id, text if plain else self._named(text))
 
     def begin(self) -> None:
         """Fills a new network from the seed; one that was there before only gets the city's accounts again."""
         with self.database.transaction():
-            self.posts.settle()
+            self.people.settle()
             if not self.database.setting("begun", False):
                 for row in self.seed.posts:
                     self.write(NewPost(**row))
@@ -115,11 +117,13 @@ class World:
 def build_world(state: Path | None, seed: Seed) -> World:
     database = Database(state)
     clock = Clock(database.setting("clock_shift", 0.0))
+    people = People(database, clock, seed)
     world = World(
         seed=seed,
         database=database,
         clock=clock,
-        posts=Posts(database, clock, seed),
+        people=people,
+        posts=Posts(database, clock, people, seed.pages[0].id if seed.pages else ""),
         tickets=Tickets(database, clock),
         effects=Effects(database, clock),
         faults=Faults(),

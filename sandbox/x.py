@@ -1,7 +1,7 @@
 """X API v2 as tweepy calls it.
 
-Source: X's OpenAPI 2.159; docs.x.com (read 2026-11). Not here: media, polls, places, direct messages, streams, likes; the
-``previous_token`` of timelines.
+Source: X's OpenAPI 2.159; docs.x.com (read 2026-11). Not here: media, polls, places, direct messages, streams, likes;
+the ``previous_token`` of timelines.
 """
 
 import json
@@ -13,7 +13,8 @@ from fastapi import APIRouter, Request
 
 from sandbox import x_problems
 from sandbox.effects import Effect
-from sandbox.posts import NotThere, Person, Post
+from sandbox.people import NotThere, Person
+from sandbox.posts import Post
 from sandbox.world import BodyDep, World, WorldDep
 from sandbox.x_auth import (
     Caller,
@@ -37,11 +38,12 @@ router = APIRouter(prefix="/2")
 RECENT = timedelta(days=7)
 SAME_WORDS_WITHIN = 24 * 3600  #: seconds; X keeps its own figure to itself
 SEARCHED_AT_ONCE = 500
-BODY_KEYS = {
-    "text", "reply", "quote_tweet_id", "reply_settings", "geo", "media", "poll", "for_super_followers_only",
-    "direct_message_deep_link", "nullcast", "card_uri", "community_id", "edit_options", "made_with_ai", "paid_partnership",
-    "share_with_followers",
-}  # fmt: skip
+BODY_KEYS = frozenset(
+    """
+    text reply quote_tweet_id reply_settings geo media poll for_super_followers_only direct_message_deep_link
+    nullcast card_uri community_id edit_options made_with_ai paid_partnership share_with_followers
+    """.split()  # noqa: SIM905 (a list of 16 quoted names reads worse)
+)
 
 
 @router.get("/users/me")
@@ -51,14 +53,14 @@ def me(request: Request, world: WorldDep, caller: MeCaller) -> dict[str, Any]:
 
 @router.get("/users/by/username/{username}")
 def user_by_name(username: str, request: Request, world: WorldDep, _caller: UsersCaller) -> dict[str, Any]:
-    found = world.posts.person_called("x", username)
+    found = world.people.called("x", username)
     return _user(request, world, found) if found else {"errors": [x_problems.not_found("user", "username", username)]}
 
 
 @router.get("/users/by")
 def users_by_names(request: Request, world: WorldDep, _caller: UsersCaller) -> dict[str, Any]:
     names = [name for name in request.query_params.get("usernames", "").split(",") if name]
-    found = world.posts.known_handles(names)
+    found = world.people.by_handle(names)
     return _users(
         request, world, names, {name: found[name.lower()] for name in names if name.lower() in found}, "usernames"
     )
@@ -67,18 +69,18 @@ def users_by_names(request: Request, world: WorldDep, _caller: UsersCaller) -> d
 @router.get("/users")
 def users_by_ids(request: Request, world: WorldDep, _caller: UsersCaller) -> dict[str, Any]:
     ids = [id for id in request.query_params.get("ids", "").split(",") if id]
-    return _users(request, world, ids, world.posts.people("x", ids), "ids")
+    return _users(request, world, ids, world.people.several("x", ids), "ids")
 
 
 @router.get("/users/{id}")
 def user_by_id(id: str, request: Request, world: WorldDep, _caller: UsersCaller) -> dict[str, Any]:
-    found = world.posts.people("x", [id]).get(id)
+    found = world.people.several("x", [id]).get(id)
     return _user(request, world, found) if found else {"errors": [x_problems.not_found("user", "id", id)]}
 
 
 def _user(request: Request, world: World, person: Person) -> dict[str, Any]:
     wanted = asked(request, parameter_names())
-    return {"data": Shelf(world.posts, [], world.clock.now()).user(person, wanted)}
+    return {"data": Shelf(world, []).user(person, wanted)}
 
 
 def _users(
@@ -89,7 +91,7 @@ def _users(
         raise x_problems.invalid(
             f"The `{parameter}` query parameter must have 1 to 100 values", **{parameter: ",".join(names)}
         )
-    shelf = Shelf(world.posts, [], world.clock.now())
+    shelf = Shelf(world, [])
     answer: dict[str, Any] = {
         "data": [shelf.user(found[name], wanted) for name in names if name in found],
         "errors": [x_problems.not_found("user", parameter, name) for name in names if name not in found],
@@ -101,7 +103,7 @@ def _users(
 def mentions(id: str, request: Request, world: WorldDep, _caller: MentionsCaller) -> dict[str, Any]:
     wanted = asked(request, parameter_names("page", "times"))
     window = window_of(request, world.clock.now(), lowest=5, default=10)
-    if id not in world.posts.people("x", [id]):
+    if id not in world.people.several("x", [id]):
         return {"errors": [x_problems.not_found("user", "id", id)]}
     condition = "platform = 'x' AND author_id <> ? AND number IN (SELECT number FROM mention WHERE person_id = ?)"
     return _listing(world, wanted, window, condition, (id, id))
@@ -111,7 +113,7 @@ def mentions(id: str, request: Request, world: WorldDep, _caller: MentionsCaller
 def timeline(id: str, request: Request, world: WorldDep, _caller: TimelineCaller) -> dict[str, Any]:
     wanted = asked(request, parameter_names("page", "times", "exclude"))
     window = window_of(request, world.clock.now(), lowest=5, default=10)
-    if id not in world.posts.people("x", [id]):
+    if id not in world.people.several("x", [id]):
         return {"errors": [x_problems.not_found("user", "id", id)]}
     replies = " AND in_reply_to IS NULL" if "replies" in request.query_params.get("exclude", "") else ""
     return _listing(world, wanted, window, f"platform = 'x' AND author_id = ?{replies}", (id,))
@@ -144,7 +146,7 @@ def _listing(
         found += batch if test is None else _that_fit(world, batch, test)
         if test is None:
             break
-    return page_of(Shelf(world.posts, found[: window.size], world.clock.now()), found, window, wanted)
+    return page_of(Shelf(world, found[: window.size]), found, window, wanted)
 
 
 @router.get("/tweets/search/recent")
@@ -161,7 +163,7 @@ def search_recent(request: Request, world: WorldDep, _caller: SearchCaller) -> d
 
 
 def _that_fit(world: World, batch: list[Post], test: Test) -> list[Post]:
-    shelf = Shelf(world.posts, batch, world.clock.now())
+    shelf = Shelf(world, batch)
     return [post for post in batch if test(_searchable(shelf, post))]
 
 
@@ -201,7 +203,7 @@ def lookup(request: Request, world: WorldDep, _caller: LookupCaller) -> dict[str
             raise x_problems.invalid(f"The `ids` query parameter value [{id}] is not valid", ids=id)
     found = world.posts.by_ids(ids, "x")
     shown = [found[id] for id in dict.fromkeys(ids) if id in found]
-    answer = _with_includes(Shelf(world.posts, shown, world.clock.now()), shown, wanted)
+    answer = _with_includes(Shelf(world, shown), shown, wanted)
     missing = [x_problems.not_found("tweet", "ids", id) for id in ids if id not in found]
     if errors := [*missing, *answer.get("errors", [])]:
         answer["errors"] = errors
@@ -216,7 +218,7 @@ def lookup_one(id: str, request: Request, world: WorldDep, _caller: LookupCaller
     found = list(world.posts.by_ids([id], "x").values())
     if not found:
         return {"errors": [x_problems.not_found("tweet", "id", id)]}
-    answer = _with_includes(Shelf(world.posts, found, world.clock.now()), found, wanted)
+    answer = _with_includes(Shelf(world, found), found, wanted)
     return {**answer, "data": answer["data"][0]}
 
 

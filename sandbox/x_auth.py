@@ -1,7 +1,7 @@
 """Who calls X: an app with its bearer token, or a user by OAuth 1.0a (signature verified) or an OAuth 2 user token.
 
-A client signs ``https://api.twitter.com/2/...`` (or api.x.com) even where its transport is rewritten to this host, so the
-signature is checked against those hosts first, then against the address really called.
+A client signs ``https://api.twitter.com/2/...`` (or api.x.com) even where its transport is rewritten to this host, so
+the signature is checked against those hosts first, then against the address really called.
 """
 
 import base64
@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, quote, unquote
 from fastapi import Depends, Request, Response
 
 from sandbox.limits import QUARTER, X_LIMITS
-from sandbox.posts import Person
+from sandbox.people import Person
 from sandbox.seed import Seed, XAccount
 from sandbox.world import World, WorldDep
 from sandbox.x_problems import Problem, plain, unsupported_authentication
@@ -52,7 +52,7 @@ def caller_of(request: Request, world: World) -> Caller:
         token = account.access_token
     else:
         raise plain(401, "Unauthorized")
-    person = None if account is None else world.posts.person("x", account.id)
+    person = None if account is None else world.people.find("x", account.id)
     return Caller(account=person, token=hashlib.sha256(token.encode()).hexdigest()[:16])
 
 

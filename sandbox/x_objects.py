@@ -7,124 +7,44 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sandbox.clock import rfc3339
-from sandbox.posts import Person, Post, Posts, when
+from sandbox.people import Person
+from sandbox.posts import Post, when
+from sandbox.world import World
 from sandbox.x_problems import not_found
 from sandbox.x_text import as_served, entities, handles
 
 #: what X's OpenAPI 2.159 allows in the query; not all of it has a value here
 TWEET_FIELDS = frozenset(
-    [
-        "article",
-        "attachments",
-        "author_id",
-        "card_uri",
-        "community_id",
-        "context_annotations",
-        "conversation_id",
-        "created_at",
-        "display_text_range",
-        "edit_controls",
-        "edit_history_tweet_ids",
-        "entities",
-        "geo",
-        "id",
-        "in_reply_to_user_id",
-        "lang",
-        "media_metadata",
-        "non_public_metrics",
-        "note_tweet",
-        "organic_metrics",
-        "possibly_sensitive",
-        "promoted_metrics",
-        "public_metrics",
-        "referenced_tweets",
-        "reply_settings",
-        "scopes",
-        "source",
-        "suggested_source_links",
-        "suggested_source_links_with_counts",
-        "text",
-        "withheld",
-    ]
+    """
+    article attachments author_id card_uri community_id context_annotations conversation_id created_at
+    display_text_range edit_controls edit_history_tweet_ids entities geo id in_reply_to_user_id lang
+    media_metadata non_public_metrics note_tweet organic_metrics possibly_sensitive promoted_metrics
+    public_metrics referenced_tweets reply_settings scopes source suggested_source_links
+    suggested_source_links_with_counts text withheld
+    """.split()  # noqa: SIM905 (so many quoted names read worse)
 )
 USER_FIELDS = frozenset(
-    [
-        "affiliation",
-        "confirmed_email",
-        "connection_status",
-        "created_at",
-        "description",
-        "entities",
-        "id",
-        "is_identity_verified",
-        "location",
-        "most_recent_tweet_id",
-        "name",
-        "parody",
-        "pinned_tweet_id",
-        "profile_banner_url",
-        "profile_image_url",
-        "protected",
-        "public_metrics",
-        "receives_your_dm",
-        "subscription",
-        "subscription_type",
-        "url",
-        "username",
-        "verified",
-        "verified_followers_count",
-        "verified_type",
-        "withheld",
-    ]
+    """
+    affiliation confirmed_email connection_status created_at description entities id is_identity_verified
+    location most_recent_tweet_id name parody pinned_tweet_id profile_banner_url profile_image_url protected
+    public_metrics receives_your_dm subscription subscription_type url username verified
+    verified_followers_count verified_type withheld
+    """.split()  # noqa: SIM905 (so many quoted names read worse)
 )
 EXPANSIONS = frozenset(
-    [
-        "article.cover_media",
-        "article.media_entities",
-        "attachments.media_keys",
-        "attachments.media_source_tweet",
-        "attachments.poll_ids",
-        "author_id",
-        "edit_history_tweet_ids",
-        "entities.mentions.username",
-        "geo.place_id",
-        "in_reply_to_user_id",
-        "entities.note.mentions.username",
-        "referenced_tweets.id",
-        "referenced_tweets.id.attachments.media_keys",
-        "referenced_tweets.id.author_id",
-    ]
+    """
+    article.cover_media article.media_entities attachments.media_keys attachments.media_source_tweet
+    attachments.poll_ids author_id edit_history_tweet_ids entities.mentions.username geo.place_id
+    in_reply_to_user_id entities.note.mentions.username referenced_tweets.id
+    referenced_tweets.id.attachments.media_keys referenced_tweets.id.author_id
+    """.split()  # noqa: SIM905 (so many quoted names read worse)
 )
 EDIT_WINDOW = timedelta(minutes=30)
 MOST_EDITS = 5
 SPANISH = frozenset(
-    [
-        "el",
-        "la",
-        "los",
-        "las",
-        "un",
-        "una",
-        "de",
-        "en",
-        "que",
-        "por",
-        "para",
-        "con",
-        "hay",
-        "calle",
-        "no",
-        "se",
-        "esta",
-        "está",
-        "mi",
-        "su",
-        "y",
-        "es",
-        "del",
-        "favor",
-        "gracias",
-    ]
+    """
+    el la los las un una de en que por para con hay calle no se esta está mi su y es del favor gracias
+    """.split()  # noqa: SIM905 (so many quoted names read worse)
 )
 
 
@@ -150,14 +70,13 @@ def millis(moment: datetime) -> str:
 class Shelf:
     """What a page of posts needs from the store, fetched at once."""
 
-    def __init__(self, posts: Posts, shown: Sequence[Post], now: datetime) -> None:
-        referenced = posts.by_ids([id for post in shown for id in (post.in_reply_to, post.quoted) if id], "x")
-        self.now = now
+    def __init__(self, world: World, shown: Sequence[Post]) -> None:
+        referenced = world.posts.by_ids([id for post in shown for id in (post.in_reply_to, post.quoted) if id], "x")
         self.posts = {post.id: post for post in shown} | referenced
         authors = {post.author_id for post in self.posts.values()}
-        self.named = posts.known_handles(handle for post in self.posts.values() for handle in handles(post.shown))
-        self.people = posts.people("x", authors) | {person.id: person for person in self.named.values()}
-        self.versions = posts.versions(post.chain for post in self.posts.values())
+        self.named = world.people.by_handle(handle for post in self.posts.values() for handle in handles(post.shown))
+        self.people = world.people.several("x", authors) | {person.id: person for person in self.named.values()}
+        self.versions = world.posts.versions(post.chain for post in self.posts.values())
 
     def tweet(self, post: Post, wanted: Wanted) -> dict[str, Any]:
         full: dict[str, Any] = {

@@ -77,7 +77,8 @@ def window_of(request: Request, now: datetime, *, lowest: int, default: int, old
         _refuse_too_old(request, oldest, start, since)
     if end is not None and end > now:
         raise invalid(
-            f"Invalid 'end_time':'{query['end_time']}'. 'end_time' must be a minimum of 10 seconds prior to the request time.",
+            f"Invalid 'end_time':'{query['end_time']}'. 'end_time' must be a minimum of 10 seconds prior to the request"
+            " time.",
             end_time=query["end_time"],
         )
     if start is not None and end is not None and start >= end:
@@ -99,8 +100,8 @@ def _refuse_too_old(request: Request, oldest: datetime, start: datetime | None, 
         )
     if since is not None and since < snowflake(oldest):
         raise invalid(
-            f"'since_id' must be a tweet id created after {rfc3339(oldest)}. Please use a 'since_id' that is larger than"
-            f" {snowflake(oldest)}",
+            f"'since_id' must be a tweet id created after {rfc3339(oldest)}. Please use a 'since_id' that is larger"
+            f" than {snowflake(oldest)}",
             since_id=str(since),
         )
 

@@ -1,6 +1,7 @@
 """X's error bodies.
 
-Source: the Problem schemas of X's OpenAPI 2.159, and bodies quoted in tweepy's and twitter-api-v2's issues (read 2026-11).
+Source: the Problem schemas of X's OpenAPI 2.159, and bodies quoted in tweepy's and twitter-api-v2's issues (read
+2026-11).
 """
 
 from typing import Any
@@ -10,8 +11,8 @@ from fastapi.responses import JSONResponse
 
 TYPES = "https://api.twitter.com/2/problems/"
 NO_REPLY = (
-    "Reply to this conversation is not allowed because you have not been mentioned or otherwise engaged by the author of the"
-    " post you are replying to."
+    "Reply to this conversation is not allowed because you have not been mentioned or otherwise engaged by the author"
+    " of the post you are replying to."
 )
 DUPLICATE = "You are not allowed to create a Tweet with duplicate content."
 GONE = "You attempted to reply to a Tweet that is deleted or not visible to you."
@@ -56,8 +57,8 @@ def unsupported_authentication() -> Problem:
         403,
         {
             "title": "Unsupported Authentication",
-            "detail": "Authenticating with OAuth 2.0 Application-Only is forbidden for this endpoint.  Supported authentication"
-            " types are [OAuth 1.0a User Context, OAuth 2.0 User Context].",
+            "detail": "Authenticating with OAuth 2.0 Application-Only is forbidden for this endpoint.  Supported"
+            " authentication types are [OAuth 1.0a User Context, OAuth 2.0 User Context].",
             "type": TYPES + "unsupported-authentication",
             "status": 403,
         },

@@ -1,9 +1,9 @@
 """X's search language, as far as a city needs it, turned into a test of one post.
 
 Words (whole, any case), ``"exact phrase"``, ``#tag``, ``@handle``, ``from:``, ``to:``, ``conversation_id:``,
-``in_reply_to_tweet_id:``, ``quotes_of_tweet_id:``, ``url:``, ``lang:``, ``is:retweet|reply|quote``, ``has:links|mentions|hashtags``,
-``OR``, parentheses and ``-`` before any of these. AND (a blank) binds closer than OR, as on X. ``is:``, ``has:`` and ``lang:``
-need company, and so does a negation.
+``in_reply_to_tweet_id:``, ``quotes_of_tweet_id:``, ``url:``, ``lang:``, ``is:retweet|reply|quote``,
+``has:links|mentions|hashtags``, ``OR``, parentheses and ``-`` before any of these. AND (a blank) binds closer than
+OR, as on X. ``is:``, ``has:`` and ``lang:`` need company, and so does a negation.
 
 Source: docs.x.com/x-api/posts/search/integrate/operators (read 2026-11).
 """
@@ -140,7 +140,7 @@ def _operator(name: str, value: str) -> Clause:
     known = OPERATORS.get(name)
     if known is None or not value:
         raise BadQuery(
-            f"Reference to invalid operator '{name}'. Operator is not available in current product or product packaging."
+            f"Reference to invalid operator '{name}'. Operator is not available in current product or packaging."
         )
     return Clause(known(value.lower().lstrip("@")), name not in ("is", "has", "lang"))
 

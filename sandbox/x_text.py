@@ -1,7 +1,7 @@
 """X's way with text: how long it is, what stands in it, and how the API shows it.
 
-Source: twitter-text v3 config (weights) and docs.x.com data dictionary (entities; ``&``, ``<``, ``>`` come escaped, links
-come as t.co), read 2026-11.
+Source: twitter-text v3 config (weights) and docs.x.com data dictionary (entities; ``&``, ``<``, ``>`` come escaped,
+links come as t.co), read 2026-11.
 """
 
 import hashlib
@@ -10,7 +10,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.posts import HANDLE, Person
+from sandbox.people import Person
+from sandbox.posts import HANDLE
 
 LONGEST = 280
 LINK_LENGTH = 23
