@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -25,7 +26,7 @@ _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Calendar:
-    """The city's open hours on its own clock. Made by ``calendar``."""
+    """The city's open hours on its own clock. Made by ``load_calendar``."""
 
     zone: ZoneInfo
     hours: tuple[tuple[tuple[time, time], ...], ...]  #: per weekday from Monday: opening and closing, local
@@ -46,12 +47,12 @@ class Calendar:
         )
 
 
-def calendar(hours: Mapping[str, str], *, time_zone: str, holidays: str = "", folder: Path = Path()) -> Calendar:
+def load_calendar(hours: Mapping[str, str], holidays: str | Path | None = None, *, time_zone: str) -> Calendar:
     """The calendar that ``[calendar]`` of harken.toml describes.
 
     ``hours``: ``{"mon-fri": "08:00-17:00", "sat": "09:00-12:00"}``, two spans of a day parted by a comma. ``holidays``:
     a country (``US``, ``US-WI``), or a file of dates (2026-12-25, one a line, the rest of the line is a note), or
-    nothing. A relative file lies in ``folder``.
+    nothing.
 
     Raises:
         ConfigError: names the key and value at fault, and the remedy.
@@ -69,7 +70,7 @@ def calendar(hours: Mapping[str, str], *, time_zone: str, holidays: str = "", fo
     except (KeyError, ValueError, OSError) as err:
         remedy = "write an IANA name such as America/Chicago"
         raise ConfigError(f"[city] time_zone: {time_zone!r}: unknown: {remedy}") from err
-    country, dates = _holidays(holidays, folder)
+    country, dates = _holidays(holidays)
     name, _, subdivision = country.partition("-")
     return Calendar(zone=zone, hours=tuple(week), dates=dates, country=name, subdivision=subdivision)
 
@@ -189,13 +190,14 @@ def _spans(days: str, text: str) -> tuple[tuple[time, time], ...]:
         closes = time.max if match[3] == "24" else time(int(match[3]), int(match[4]))
         spans.append((time(int(match[1]), int(match[2])), closes))
     flat = [clock for span in spans for clock in span]
-    if any(later <= earlier for earlier, later in zip(flat, flat[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(flat)):
         raise ConfigError(f"[calendar] hours, {days}: {text!r}: each time must be later than the one before")
     return tuple(spans)
 
 
-def _holidays(text: str, folder: Path) -> tuple[str, frozenset[date]]:
+def _holidays(wanted: str | Path | None) -> tuple[str, frozenset[date]]:
     """A country, or the dates of a file."""
+    text = str(wanted or "")
     if not text:
         return "", frozenset()
     if re.fullmatch(r"[A-Z]{2}(-[A-Z0-9]{1,3})?", text):
@@ -205,7 +207,7 @@ def _holidays(text: str, folder: Path) -> tuple[str, frozenset[date]]:
         except NotImplementedError as err:
             raise ConfigError(f"[calendar] holidays: {text!r}: {err}: name a file of dates instead") from err
         return text, frozenset()
-    return "", _dates(folder / text)
+    return "", _dates(Path(text))
 
 
 def _dates(path: Path) -> frozenset[date]:
