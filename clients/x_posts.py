@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, ValidationError
 
 from clients import http
+from errors import Unavailable
 from vocabulary import Author, HeardHow, Media, Mention, OwnPost, Unreadable
 
 #: What is asked with every post. ``rev_hash`` hangs on text, media and quoted post: ask the same everywhere.
@@ -276,10 +277,16 @@ def read(item: object) -> Post | Unreadable:
 
 
 def token_after(body: dict[str, Any]) -> str | None:
-    """The token of the next page, or None at the end."""
+    """The token of the next page, or None at the end.
+
+    Raises:
+        Unavailable: it can't be read; to take that for the end would lose what follows.
+    """
     meta = body.get("meta")
-    token = meta.get("next_token") if isinstance(meta, dict) else None
-    return str(token) if token and isinstance(token, str | int) else None
+    token = meta.get("next_token") if isinstance(meta, dict) else meta
+    if token and not isinstance(token, str | int):
+        raise Unavailable("X: the token of the next page can't be read")
+    return str(token) if token else None
 
 
 def served(items: object) -> list[Served]:
