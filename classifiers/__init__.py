@@ -1,0 +1,1 @@
+"""What a post is about: the transformer, its training and evaluation, language, urgency."""
