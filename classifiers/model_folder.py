@@ -1,0 +1,101 @@
+"""What lies in a model's folder, and how its ``config.json`` is read and written."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+SHIPPED = Path(__file__).parent / "model"
+INT8_FILE = "model.int8.onnx"
+TOKENIZER_FILE = "tokenizer.json"
+CONFIG_FILE = "config.json"
+
+MAX_TOKENS = 96  #: word pieces read of a post
+NO_SERVICE = "none"  #: the service head's label for a post that concerns none
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Head:
+    """One question that the model answers."""
+
+    labels: tuple[str, ...]  #: in the order of the logits
+    temperature: float  #: what the logits are divided by, so that probabilities mean what they say
+    please_check: float  #: from this confidence on nine in ten answers were right on the calibration posts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelConfig:
+    """A model's ``config.json``."""
+
+    name: str
+    version: str
+    max_tokens: int
+    heads: Mapping[str, Head]
+    emergency: float  #: from this probability on, a post goes to the emergency lane whatever the most likely label is
+    trained_on: Mapping[str, Mapping[str, object]]  #: set -> rows and sha256 of what it taught
+    facts: Mapping[str, object]  #: seed, epochs, encoder
+
+    @classmethod
+    def fresh(
+        cls,
+        heads: Mapping[str, Sequence[str]],
+        *,
+        version: str,
+        trained_on: Mapping[str, Mapping[str, object]],
+        facts: Mapping[str, object],
+    ) -> "ModelConfig":
+        """A model that is not calibrated yet."""
+        return cls(
+            name="harken-minilm",
+            version=version,
+            max_tokens=MAX_TOKENS,
+            heads={
+                head: Head(labels=tuple(labels), temperature=1.0, please_check=0.5) for head, labels in heads.items()
+            },
+            emergency=0.5,
+            trained_on=trained_on,
+            facts=facts,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bands:
+    """Where a model's answers need a person's eye."""
+
+    please_check: Mapping[str, float]  #: head -> confidence below which staff are asked to check its label
+    emergency: float  #: probability of ``emergency`` from which a post is treated as one
+
+
+def bands(folder: Path | None = None) -> Bands:
+    """The thresholds that belong to a model; the shipped one's without ``folder``. The pipeline applies them."""
+    config = read_config(folder or SHIPPED)
+    return Bands(
+        please_check={name: head.please_check for name, head in config.heads.items()}, emergency=config.emergency
+    )
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """What the folder's ``config.json`` says.
+
+    Raises:
+        OSError: there is no such model.
+        ValueError: the file is not a model's config.
+    """
+    path = folder / CONFIG_FILE
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        heads = {
+            name: Head(
+                labels=tuple(head["labels"]), temperature=float(head["temperature"]), please_check=head["please_check"]
+            )
+            for name, head in table.pop("heads").items()
+        }
+        return ModelConfig(heads=heads, **table)
+    except (KeyError, TypeError, AttributeError) as err:
+        raise ValueError(f"{path} is not a model's config: {err}") from err
+
+
+def write_config(folder: Path, config: ModelConfig) -> None:
+    """Writes the folder's ``config.json``."""
+    text = json.dumps(asdict(config), indent=2, ensure_ascii=False)
+    (folder / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,131 @@
+"""The classifier that ships: a small transformer with four heads, int8, on the CPU.
+
+Each post runs alone. Dynamic quantisation sets its scale over a whole batch, so in a batch a post's answer would depend
+on its neighbours (measured in docs/model-card.md); and without padding, alone is as fast as in batches.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifiers import language
+from classifiers.base import Classification, Classifier
+from classifiers.model_folder import INT8_FILE, NO_SERVICE, SHIPPED, TOKENIZER_FILE, ModelConfig, read_config
+from classifiers.normalise import normalise
+from vocabulary import Intent
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+    from tokenizers import Tokenizer
+
+#: Intents that concern a service; any other has no service code.
+SERVICE_INTENTS = frozenset({Intent.REPORT, Intent.STATUS, Intent.QUESTION})
+
+
+def load(folder: Path | None = None, *, threads: int | None = None) -> "TransformerClassifier":
+    """The classifier of a model folder; the shipped one's without ``folder``. Takes about two seconds.
+
+    ``threads``: how many posts are read at a time; one for each core by default.
+
+    Raises:
+        OSError: there is no such model.
+        ValueError: the folder's config is not a model's config.
+    """
+    folder = folder or SHIPPED
+    config = read_config(folder)
+    return TransformerClassifier(
+        config,
+        _tokenizer(folder / TOKENIZER_FILE, config.max_tokens),
+        open_session(folder / INT8_FILE),
+        threads=threads or os.cpu_count() or 1,
+    )
+
+
+class TransformerClassifier(Classifier):
+    """Answers four questions of a post in one pass: intent, service, sentiment, urgency."""
+
+    def __init__(
+        self, config: ModelConfig, tokenizer: "Tokenizer", session: "InferenceSession", *, threads: int
+    ) -> None:
+        self.config = config
+        self.model = f"{config.name}-{config.version}"
+        self._tokenizer = tokenizer
+        self._session = session
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="classify")
+
+    def classify(self, texts: Sequence[str]) -> list[Classification]:
+        """One answer for each text, in the same order; a text's answer never depends on the others."""
+        if len(texts) <= 1 or self._threads == 1:
+            return [self._read(text) for text in texts]
+        return list(self._pool.map(self._read, texts))
+
+    def classify_stream(self, texts: Iterable[str], chunk: int = 256) -> Iterator[Classification]:
+        """The same for any number of texts: holds only ``chunk`` of them at a time."""
+        waiting = iter(texts)
+        while batch := list(islice(waiting, chunk)):
+            yield from self.classify(batch)
+
+    def logits(self, text: str) -> list[NDArray[np.float32]]:
+        """What the heads say before temperatures: one row each, in the order of the config's heads."""
+        ids = np.array([self.pieces(normalise(text))], dtype=np.int64)
+        rows = self._session.run(list(self.config.heads), {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+        return [row[0] for row in rows]
+
+    def pieces(self, normalised: str) -> list[int]:
+        """The numbers of the word pieces that the encoder sees."""
+        return list(self._tokenizer.encode(normalised).ids)
+
+    def _read(self, text: str) -> Classification:
+        scores = {
+            name: _probabilities(row, head.labels, head.temperature)
+            for (name, head), row in zip(self.config.heads.items(), self.logits(text), strict=True)
+        }
+        intent = _most_likely(scores["intent"])
+        service = _most_likely(scores["service_code"])
+        return Classification(
+            intent=intent,
+            service_code=service if intent in SERVICE_INTENTS and service != NO_SERVICE else None,
+            sentiment=_most_likely(scores["sentiment"]),
+            urgency=_most_likely(scores["urgency"]),
+            language=language.detect(text),
+            scores=scores,
+            model=self.model,
+        )
+
+
+def _probabilities(row: NDArray[np.float32], labels: Sequence[str], temperature: float) -> dict[str, float]:
+    scaled = row.astype(np.float64) / temperature
+    odds = np.exp(scaled - scaled.max())
+    return dict(zip(labels, (odds / odds.sum()).tolist(), strict=True))
+
+
+def _most_likely(scores: Mapping[str, float]) -> str:
+    return max(scores, key=lambda label: scores[label])
+
+
+def _tokenizer(path: Path, max_tokens: int) -> "Tokenizer":
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it would say on stderr that torch is missing
+    from transformers import PreTrainedTokenizerFast  # a second to import: not for those who only read this module
+
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(path)).backend_tokenizer
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_tokens)
+    return tokenizer
+
+
+def open_session(path: Path) -> "InferenceSession":
+    """A session for a model file that reads one post a thread and keeps little memory."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # the threads each read a post of their own
+    options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False  # posts differ in length: an arena would grow with each new shape
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
