@@ -47,20 +47,19 @@ def begin(session: Session, email: str, *, at: datetime | None = None) -> Try:
     return Try(staff_id=row.id, kept=row.password_hash)
 
 
-def succeed(session: Session, staff_id: int) -> str | None:
-    """The password was right: a new session's secret. None if the person was disabled meanwhile."""
+def finish(session: Session, staff_id: int, *, right: bool) -> str | None:
+    """Put on record how a try ended, without the password; a right one gives a new session's secret.
+
+    None also if the person was disabled meanwhile.
+    """
     row = session.get_one(StaffRow, staff_id)
-    if row.disabled_at is not None:
+    if not right or row.disabled_at is not None:
+        audit.append(session, by="system", action="staff.sign_in_failed", subject=f"staff:{staff_id}")
         return None
     row.failures, row.locked_until = 0, None
     session.add(row)
     audit.append(session, by=row.email, action="staff.signed_in", subject=f"staff:{row.id}")
     return _start(session, row)
-
-
-def fail(session: Session, staff_id: int) -> None:
-    """The password was wrong: put on record, without the password."""
-    audit.append(session, by="system", action="staff.sign_in_failed", subject=f"staff:{staff_id}")
 
 
 def use_link(session: Session, secret: str, password_hash: str) -> str | None:

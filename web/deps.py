@@ -1,0 +1,149 @@
+"""Who is asking, and may they: one dependency a role, for the API (token) and for the console (cookie).
+
+The structure test knows a guarded route by these dependencies, so a new one is made here or not at all.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.exc import OperationalError
+
+from pipeline.deployment import Deployment
+from store import people, sign_in
+from store.people import Principal
+from store.refusals import Forbidden
+from store.tables import ApiTokenRow, WebSessionRow
+from store.types import now
+from web.errors import BadRequest, SignInNeededError, Unauthenticated
+
+log = logging.getLogger(__name__)
+
+bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="token",
+    description="An API token, made with `harken token create --role ROLE --name NAME`.",
+)
+
+
+def deployment(request: Request) -> Deployment:
+    """The deployment that this application serves."""
+    made: Deployment = request.app.state.deployment
+    return made
+
+
+Deployed = Annotated[Deployment, Depends(deployment)]
+
+
+def caller(d: Deployed, given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> Principal:
+    """Who comes with a token.
+
+    Raises:
+        Unauthenticated: there is none, or it is not good any more.
+    """
+    if given is None:
+        raise Unauthenticated("send an API token: Authorization: Bearer TOKEN")
+    with d.store.reading() as session:
+        row = people.token_row(session, given.credentials)
+        who = None if row is None else people.principal_of_token_row(session, row)
+    if row is None or who is None:
+        raise Unauthenticated("this token is not known, or was ended")
+    if row.used_at is None or row.used_at + sign_in.SEEN_EVERY < now():
+        _note(d, ApiTokenRow, row.id, "used_at")
+    return who
+
+
+def cookie_name(d: Deployment) -> str:
+    """The session cookie's name; the prefix makes browsers refuse it from anywhere but this host over HTTPS."""
+    return "__Host-harken" if is_https(d) else "harken_session"
+
+
+def is_https(d: Deployment) -> bool:
+    """Whether browsers come by HTTPS."""
+    return d.settings.web.public_url.startswith("https://")
+
+
+def signed_in(request: Request, d: Deployed) -> Principal:
+    """Who is signed in to the console.
+
+    Raises:
+        SignInNeededError: nobody.
+    """
+    who = who_is_signed_in(request, d)
+    if who is None:
+        raise SignInNeededError("sign in first")
+    return who
+
+
+def who_is_signed_in(request: Request, d: Deployment) -> Principal | None:
+    """Who is signed in to the console, if anybody."""
+    secret = request.cookies.get(cookie_name(d))
+    if not secret:
+        return None
+    with d.store.reading() as session:
+        row = sign_in.web_session(session, secret)
+        who = None if row is None else sign_in.principal_of_session_row(session, row)
+    if row is not None and who is not None and row.seen_at + sign_in.SEEN_EVERY < now():
+        _note(d, WebSessionRow, row.id, "seen_at")
+    return who
+
+
+def _note(d: Deployment, table: type[Any], row_id: int, column: str) -> None:
+    """Note when it was last used. A busy database must not turn a reader away for that."""
+    try:
+        with d.store.writing() as session:
+            setattr(session.get_one(table, row_id), column, now())
+    except OperationalError:
+        log.info("the database was too busy to note when %s %s was used", table.__tablename__, row_id)
+
+
+#: Each guard, and the roles of which it asks for one.
+DOORS: dict[Callable[..., Any], tuple[str, ...]] = {}
+
+
+def _door(identify: Callable[..., Principal], *roles: str) -> Callable[..., Principal]:
+    def check(who: Annotated[Principal, Depends(identify)]) -> Principal:
+        if not any(who.may(role) for role in roles):
+            raise Forbidden(f"this takes the role {' or '.join(roles)}")
+        return who
+
+    DOORS[check] = roles
+    return check
+
+
+Viewer = Annotated[Principal, Depends(_door(caller, "viewer"))]
+Responder = Annotated[Principal, Depends(_door(caller, "responder"))]
+Approver = Annotated[Principal, Depends(_door(caller, "approver"))]
+Admin = Annotated[Principal, Depends(_door(caller, "admin"))]
+ResponderOrAdmin = Annotated[Principal, Depends(_door(caller, "responder", "admin"))]
+
+StaffDep = Annotated[Principal, Depends(_door(signed_in, "viewer"))]
+StaffResponder = Annotated[Principal, Depends(_door(signed_in, "responder"))]
+StaffApprover = Annotated[Principal, Depends(_door(signed_in, "approver"))]
+StaffAdmin = Annotated[Principal, Depends(_door(signed_in, "admin"))]
+StaffResponderOrAdmin = Annotated[Principal, Depends(_door(signed_in, "responder", "admin"))]
+
+
+def known_parameters(request: Request) -> None:
+    """Refuse a query parameter that this address does not take, or takes once.
+
+    What it takes is what the OpenAPI document says, so the two can't part.
+
+    Raises:
+        BadRequest: naming the parameter.
+    """
+    operation = request.app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
+    known = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in names:
+        if name not in known:
+            raise BadRequest(f"{name!r} is not known here", code="unknown_parameter", field=name)
+        if names.count(name) > 1:
+            raise BadRequest(f"{name!r} is given twice", field=name)
+
+
+def noun(name: str) -> APIRouter:
+    """The router of a noun of the JSON API."""
+    return APIRouter(prefix=f"/api/v1/{name}", tags=[name], dependencies=[Depends(known_parameters)])
