@@ -1,7 +1,10 @@
 """The application: X, Graph, Open311, the control and the page, over one network."""
 
+import signal
+import threading
 from collections.abc import Mapping
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -47,10 +50,17 @@ def create_app(
 def serve(host: str, port: int, state: Path | None, **options: Any) -> None:
     """Runs until SIGTERM or SIGINT; ``options`` as for ``create_app``."""
     app = create_app(state, **options)
+    if threading.current_thread() is threading.main_thread():
+        for ending in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them once more when it has stopped
+            signal.signal(ending, _stopped)
     try:
         uvicorn.Server(settings(app, host, port)).run()
     finally:
         app.state.world.database.close()
+
+
+def _stopped(_signal: int, _frame: FrameType | None) -> None:
+    """Nothing more to do: the server has already ended."""
 
 
 def settings(app: FastAPI, host: str, port: int) -> uvicorn.Config:

@@ -66,7 +66,8 @@ class LimitsIn(Strict):
 
 
 class TierIn(Strict):
-    access: Literal["standard", "exempt"]
+    access: Literal["standard", "exempt"] = "standard"
+    repeats: Literal["any", "person"] = "any"
 
 
 class Open311In(Strict):
@@ -244,8 +245,10 @@ def limits(wanted: LimitsIn, world: WorldDep) -> dict[str, Any]:
 
 @router.put("/tier")
 def tier(wanted: TierIn, world: WorldDep) -> dict[str, str]:
+    """``access``: whom replies on X may reach; ``repeats``: the same words are refused to ``any`` or one ``person``."""
     world.database.keep("access", wanted.access)
-    return {"access": world.access}
+    world.database.keep("repeats", wanted.repeats)
+    return {"access": world.access, "repeats": world.repeats}
 
 
 @router.put("/open311")

@@ -45,12 +45,13 @@ class Effects:
         )
         return [{**dict(row), "at": rfc3339(from_milliseconds(row["at"]))} for row in rows]
 
-    def said_lately(self, platform: str, author: str, text: str, *, within_seconds: int) -> bool:
-        """Whether the account's API wrote the same words a while ago, and they still stand."""
+    def said_lately(self, platform: str, author: str, text: str, *, within_seconds: int, to: str | None = None) -> bool:
+        """Whether the account's API wrote the same words a while ago (``to`` that person), and they still stand."""
         since = milliseconds(self._clock.now()) - within_seconds * 1000
         found = self._database.row(
             "SELECT 1 FROM effect JOIN post ON post.id = effect.id WHERE effect.platform = ? AND author = ?"
-            " AND effect.text = ? AND at >= ? AND kind IN ('post', 'reply') AND post.deleted_at IS NULL",
-            (platform, author, text, since),
+            " AND effect.text = ? AND at >= ? AND kind IN ('post', 'reply') AND post.deleted_at IS NULL"
+            " AND (? IS NULL OR ? = (SELECT above.author_id FROM post AS above WHERE above.id = effect.in_reply_to))",
+            (platform, author, text, since, to, to),
         )
         return found is not None

@@ -18,7 +18,7 @@ pages = Environment(loader=PackageLoader("sandbox", "templates"), autoescape=Tru
 STATIC = Path(__file__).parent / "static"
 SHOWN = 20  #: threads
 POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self';"
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self';"
     " frame-ancestors 'none'; base-uri 'none'"
 )
 
@@ -98,7 +98,7 @@ def front(
 
 @router.get("/static/{name}")
 def static(name: str) -> Response:
-    kinds = {"sandbox.css": "text/css", "sandbox.js": "text/javascript"}
+    kinds = {"sandbox.css": "text/css", "sandbox.js": "text/javascript", "sandbox.svg": "image/svg+xml"}
     if name not in kinds:
         raise HTTPException(404)
     return Response((STATIC / name).read_bytes(), media_type=kinds[name])

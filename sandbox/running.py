@@ -80,8 +80,8 @@ class Control:
         """``limits(True, **{"x.mentions": 2})``."""
         self.call("PUT", "/limits", {"on": on, "limits": limits})
 
-    def tier(self, access: str) -> None:
-        self.call("PUT", "/tier", {"access": access})
+    def tier(self, access: str = "standard", repeats: str = "any") -> None:
+        self.call("PUT", "/tier", {"access": access, "repeats": repeats})
 
     def open311(self, mode: str, polls: int = 2) -> None:
         self.call("PUT", "/open311", {"mode": mode, "polls": polls})

@@ -50,6 +50,11 @@ class World:
         """X: ``standard`` (replies only to who engaged us) or ``exempt``."""
         return str(self.database.setting("access", "standard"))
 
+    @property
+    def repeats(self) -> str:
+        """X: what counts as duplicate content: ``any`` same words, or only those to the same ``person``."""
+        return str(self.database.setting("repeats", "any"))
+
     def author_of(self, wanted: NewPost) -> Person:
         if not wanted.as_city:
             return self.people.resident(wanted.platform, wanted.author)

@@ -51,10 +51,17 @@ def graph_client(network: Running, token: str = "sandbox-page-token", version: s
     return graph
 
 
-@pytest.fixture
-def network() -> Iterator[Running]:
+@pytest.fixture(scope="session")
+def server() -> Iterator[Running]:
     with running() as started:
         yield started
+
+
+@pytest.fixture
+def network(server: Running) -> Running:
+    """A network as on its first day; one server for all, since stopping one takes longer than most tests."""
+    server.ctl.reset()
+    return server
 
 
 @pytest.fixture

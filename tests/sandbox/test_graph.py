@@ -39,7 +39,8 @@ def test_a_visitors_post_stands_on_the_pages_feed(post: str, graph: facebook.Gra
     assert graph.get_connections(PAGE_ID, "visitor_posts")["data"][0]["id"] == post
 
 
-def test_the_default_fields_of_a_feed_are_graphs(post: str, graph: facebook.GraphAPI) -> None:
+@pytest.mark.usefixtures("post")
+def test_the_default_fields_of_a_feed_are_graphs(graph: facebook.GraphAPI) -> None:
     assert set(graph.get_connections(PAGE_ID, "feed")["data"][0]) == {"id", "message", "created_time"}
 
 

@@ -15,10 +15,11 @@ from sandbox.running import Running
 SPEC = Path(__file__).parents[2].parent / "shared" / "specs" / "x-api-v2-openapi.json"
 CITY_ID = "2207129125"
 EVERYTHING = {
-    "tweet.fields": "author_id,conversation_id,created_at,edit_controls,entities,in_reply_to_user_id,lang,public_metrics,"
-    "referenced_tweets,reply_settings,display_text_range,possibly_sensitive",
+    "tweet.fields": "author_id,conversation_id,created_at,display_text_range,edit_controls,entities,"
+    "in_reply_to_user_id,lang,possibly_sensitive,public_metrics,referenced_tweets,reply_settings",
     "user.fields": "created_at,description,protected,public_metrics,verified,verified_type",
-    "expansions": "author_id,referenced_tweets.id,referenced_tweets.id.author_id,in_reply_to_user_id,entities.mentions.username",
+    "expansions": "author_id,referenced_tweets.id,referenced_tweets.id.author_id,"
+    "in_reply_to_user_id,entities.mentions.username",
 }
 
 pytestmark = pytest.mark.skipif(not SPEC.exists(), reason="X's OpenAPI is not beside the checkout (../shared/specs)")

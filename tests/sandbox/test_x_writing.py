@@ -57,17 +57,25 @@ def test_the_same_words_twice_are_refused(network: Running, x: tweepy.Client) ->
         x.create_tweet(text="Thank you", in_reply_to_tweet_id=second)
 
 
-@pytest.mark.parametrize(
-    ("text", "fits"),
-    [("a" * 280, True), ("a" * 281, False), ("字" * 141, False), ("https://example.org/" + "a" * 400, True)],
-    ids=["280", "281", "heavy", "link"],
-)
-def test_length_is_weighed(x: tweepy.Client, text: str, fits: bool) -> None:
-    try:
-        assert bool(x.create_tweet(text=text).data) is fits
-    except tweepy.Forbidden as refused:
-        assert not fits
-        assert "too long" in str(refused)
+def test_the_same_words_to_another_person_may_be_let_through(network: Running, x: tweepy.Client) -> None:
+    network.ctl.tier(repeats="person")
+    first, second = network.ctl.post("Pothole"), network.ctl.post("Another", author="bob")
+    x.create_tweet(text="Thank you", in_reply_to_tweet_id=first)
+
+    assert x.create_tweet(text="Thank you", in_reply_to_tweet_id=second).data
+    with pytest.raises(tweepy.Forbidden, match="duplicate content"):
+        x.create_tweet(text="Thank you", in_reply_to_tweet_id=first)
+
+
+@pytest.mark.parametrize("text", ["a" * 280, "https://example.org/" + "a" * 400], ids=["280", "a long link"])
+def test_what_weighs_280_fits(x: tweepy.Client, text: str) -> None:
+    assert x.create_tweet(text=text).data
+
+
+@pytest.mark.parametrize("text", ["a" * 281, "字" * 141], ids=["281", "heavy script"])
+def test_what_weighs_more_is_refused(x: tweepy.Client, text: str) -> None:
+    with pytest.raises(tweepy.Forbidden, match="too long"):
+        x.create_tweet(text=text)
 
 
 def test_a_reply_to_a_deleted_post_is_refused(network: Running, x: tweepy.Client) -> None:
