@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise, product
 
 from shapely import Point
@@ -274,19 +275,21 @@ class _Finder:
 
     def _whole_streets(self) -> Iterator[Place]:
         for span in sorted(self._streets, key=lambda span: -span.strength):
-            if span.strength > Strength.WEAK:
+            if span.strength > Strength.WEAK or self._number(span)[0] is not None:
                 street = span.streets[0].street
-                yield self._place(span.first, span.last, street.name, None, shape=street.shape)
+                place = self._place(span.first, span.last, street.name, None, shape=street.shape)
+                yield place if place.neighborhood else replace(place, neighborhood=self._area_crossed_by(street))
+
+    def _area_crossed_by(self, street: Street) -> str | None:
+        """The neighborhood that the post names too, if the street runs through it."""
+        areas = [span.spot for span in self._spots if isinstance(span.spot, Neighborhood)]
+        return next((area.name for area in areas if street.shape.intersects(area.shape)), None)
 
     def _areas(self) -> Iterator[Place]:
         for span in self._spots:
             if isinstance(span.spot, Neighborhood):
                 place = self._place(span.first, span.last, span.spot.name, None, shape=None)
-                yield _in_area(place, span.spot)
-
-
-def _in_area(place: Place, area: Neighborhood) -> Place:
-    return Place(text=place.text, address=area.name, neighborhood=area.name, precise=False)
+                yield replace(place, neighborhood=span.spot.name)
 
 
 def _is_number(word: str) -> bool:

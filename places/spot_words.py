@@ -14,6 +14,20 @@ _NOT_A_SPOT = frozenset(
     ["board", "bill", "bills", "budget", "card", "cards", "fees", "fine", "fines", "hours", "staff", "tax", "walk"]
 )
 
+#: "anyone at City Hall": those who work there, not the place.
+_PEOPLE = (
+    "anyone",
+    "anybody",
+    "someone",
+    "somebody",
+    "people",
+    "folks",
+    "everyone",
+    "you",
+    "those",
+    "alguien",
+    "gente",
+)
 _THE = ("the", "el", "la", "al", "del")
 
 
@@ -32,6 +46,7 @@ class SpotReader:
     def __init__(self, tokens: Sequence[Token], names: Names) -> None:
         self._tokens = tokens
         self._names = names
+        self._shouting = not any(token.raw.islower() for token in tokens)
 
     def spans(self) -> list[SpotSpan]:
         """The spots in the order of the text, without overlaps."""
@@ -57,7 +72,8 @@ class SpotReader:
                 continue
             if named.needs_article and not (at and self._tokens[at - 1].plain in _THE):
                 continue
-            if not named.needs_cue or (self._cued(at) and not self._goes_on(last)):
+            cued = self._cued(at) or self._is_title(words, named)
+            if not named.needs_cue or (cued and not self._goes_on(last)):
                 return SpotSpan(first=at, last=last, spot=named.spot)
         return None
 
@@ -79,7 +95,14 @@ class SpotReader:
         before = at - 1
         while before >= 0 and self._tokens[before].plain in ARTICLES and at - before < 4:
             before -= 1
-        return before >= 0 and self._tokens[before].plain in BY and not self._tokens[before].ends_sentence
+        if before < 0 or self._tokens[before].plain not in BY or self._tokens[before].ends_sentence:
+            return False
+        return before == 0 or self._tokens[before - 1].plain not in _PEOPLE
+
+    def _is_title(self, words: Sequence[Token], named: NamedSpot) -> bool:
+        """Whether a landmark or park of everyday words is written as a name: "Old Flour Mill"."""
+        a_name = isinstance(named.spot, Landmark) and named.spot.kind != "facility" and len(words) > 1
+        return a_name and all(word.raw[:1].isupper() for word in words) and not self._shouting
 
     def _goes_on(self, last: int) -> bool:
         """Whether an everyday name goes on to something else: "library card", "Airport Road"."""
