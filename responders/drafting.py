@@ -283,7 +283,7 @@ def _picker(case: Case) -> Callable[..., str]:
     return pick
 
 
-_PREPOSITION = re.compile(r"(?:at|on|in|near|by|en|por|cerca de|sobre)\s+", re.IGNORECASE)
+_PREPOSITION = re.compile(r"\A(?:at|on|in|near|by|en|por|cerca de|sobre)\s+", re.IGNORECASE)
 _LONG_NUMBER = re.compile(r"\+?\(?\d(?:[\s().-]{0,2}\d){6,}")
 
 

@@ -82,6 +82,7 @@ def test_what_tells_who_somebody_is_goes(text: str, masked: str) -> None:
         "light out @Oak St",
         "Route 66, Hwy 100, I-35W, CR 122, bus 21 at stop 17940",
         "Reference AF-7QK2M9 and AF-123456",
+        "my request ID is AF-7QK2M9, account AF-123456",
         "pole ID 17940, stop ID 5512",
         "44.977753, -93.265011",
         "44.97775300012,-93.26501100034",

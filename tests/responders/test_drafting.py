@@ -496,6 +496,19 @@ def test_a_place_is_quoted_without_its_preposition_and_without_a_phone_number() 
     assert "555" not in text
 
 
+@pytest.mark.parametrize(
+    ("words", "quoted"),
+    [
+        ("on Oak St", "at Oak St."),
+        ("en la Calle Roble", "at la Calle Roble."),
+        ("12 Martin Luther King Blvd", "at 12 Martin Luther King Blvd."),
+        ("Boston Ave near Benton St", "at Boston Ave near Benton St."),
+    ],
+)
+def test_a_place_reads_well_after_at_and_keeps_its_words(words: str, quoted: str) -> None:
+    assert quoted in written(A_CASE, place=Place(text=words))
+
+
 def test_a_long_value_is_capped_in_good_time() -> None:
     assert len(quotable("a.b" * 100_000)) <= 80
     assert len(quotable("word " * 100_000)) <= 80
