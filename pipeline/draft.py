@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlmodel import Session, col, select
@@ -77,24 +77,35 @@ def react(session: Session, deployment: Deployment, mention: MentionRow) -> Draf
         return None
     others = threads.undecided_of_author(session, mention)
     if held.signal == Signal.STOP:
-        return _no_more(session, mention)
+        _no_more(session, mention)
+        return None
     if held.signal == Signal.NEVER_MIND and others:
-        return _hold_all(session, [draft for draft, _ in others], "the resident wrote that it is settled")
+        _hold_all(session, [draft for draft, _ in others], "the resident wrote that it is settled")
+        return None
     wanted = planning.plan(session, deployment, mention, held)
-    small_talk = held.intent in {Intent.OTHER, Intent.PRAISE, Intent.COMPLAINT} and not wanted.proposes
-    if others and small_talk and wanted.purpose is not Purpose.EMERGENCY:
-        return _refresh(session, others[0][0])
+    if others and _small_talk(held, wanted):
+        return refresh(session, others[0][0])
     made = compose(session, deployment, mention, held, wanted)
+    _settle_others(session, made, others)
+    return made
+
+
+def _small_talk(held: Judgement, wanted: Plan) -> bool:
+    """Words between the same people that need no reply of their own while an earlier draft waits."""
+    idle = held.intent in {Intent.OTHER, Intent.PRAISE, Intent.COMPLAINT}
+    return idle and not wanted.proposes and wanted.purpose is not Purpose.EMERGENCY
+
+
+def _settle_others(session: Session, made: DraftRow, others: list[tuple[DraftRow, MentionRow]]) -> None:
+    """Earlier drafts to the same author: superseded where the new one answers the same trouble, else shown anew."""
     for draft, earlier in others:
         if draft.state == DraftState.APPROVED:
             continue  # refused when it is sent, since the conversation moved on
-        same = wanted.request is not None and draft.request_id == made.request_id
-        if same:
+        if made.request_id is not None and draft.request_id == made.request_id:
             _supersede(session, draft, made)
             requests.link(session, session.get_one(ServiceRequestRow, made.request_id), earlier, role="reporter")
         else:
-            _refresh(session, draft)
-    return made
+            refresh(session, draft)
 
 
 def _answered(session: Session, mention: MentionRow) -> bool:
@@ -106,7 +117,7 @@ def _answered(session: Session, mention: MentionRow) -> bool:
 
 
 def _no_more(session: Session, mention: MentionRow) -> None:
-    """ "Stop" holds sends at once."""
+    """A resident who says stop is not written to, and what waits is held at once."""
     if mention.identity_id is None:
         return
     facts.no_more(session, mention.identity_id, scope="all", reason="asked us to stop", by="system")
@@ -132,7 +143,7 @@ def hold(session: Session, draft: DraftRow, *, reason: str, by: str) -> None:
     audit.append(session, by=by, action="draft.held", subject=f"draft:{draft.id}")
 
 
-def _refresh(session: Session, draft: DraftRow) -> DraftRow:
+def refresh(session: Session, draft: DraftRow) -> DraftRow:
     """The thread went on: who approves must see it first."""
     thread = session.get_one(ConversationRow, draft.conversation_id)
     draft.conversation_seq, draft.needs_review, draft.version = thread.last_seq, True, draft.version + 1
@@ -224,7 +235,7 @@ def compose(
     """Write the draft of a plan; an undecided one of the same mention is superseded, staff's words are kept."""
     request = _request(session, deployment, mention, wanted)
     account = account_for(session, mention)
-    drafted = _word(session, deployment, mention, held, wanted, request, account, wish)
+    drafted = word(session, deployment, mention, held, wanted, request, account, wish)
     old = threads.live_draft(session, mention.id)
     turn = old.turn if old else _turn(session, mention.id)
     kept = content.words(session, old.content_id) if old is not None and old.edited_by else None
@@ -246,7 +257,7 @@ def compose(
         content_id=content.keep(
             session, "draft", drafted.text if kept is None else kept, derived_from=mention.content_id
         ),
-        staff_content_id=_staff_text(session, mention, drafted),
+        staff_content_id=staff_text(session, mention, drafted),
         template=drafted.template,
         needs_review=kept is not None,
         edited_by=old.edited_by if old is not None and kept is not None else None,
@@ -277,7 +288,8 @@ def _kind(wanted: Plan) -> str:
     return "follow_up" if wanted.purpose is Purpose.FOLLOW_UP else "reply"
 
 
-def _staff_text(session: Session, mention: MentionRow, drafted: Drafted) -> int | None:
+def staff_text(session: Session, mention: MentionRow, drafted: Drafted) -> int | None:
+    """Keep the same text in the staff language, where the draft is in another."""
     if drafted.staff_text is None:
         return None
     return content.keep(session, "draft", drafted.staff_text, derived_from=mention.content_id)
@@ -297,7 +309,8 @@ def _turn(session: Session, mention_id: int) -> int:
     decided = select(DraftRow.turn).where(
         DraftRow.mention_id == mention_id, col(DraftRow.state).in_(("approved", "sending", "in_doubt", "manual"))
     )
-    return max([0, *session.exec(taken), *session.exec(decided)]) + 1
+    turns: list[int] = [0, *session.exec(taken), *session.exec(decided)]
+    return max(turns) + 1
 
 
 def account_for(session: Session, mention: MentionRow) -> AccountRow:
@@ -360,7 +373,7 @@ def expect(deployment: Deployment, request: ServiceRequestRow, service: Service,
         request.expected_basis = f"{service.sla} from the post, in the city's open time"
 
 
-def _word(
+def word(
     session: Session,
     deployment: Deployment,
     mention: MentionRow,
@@ -369,8 +382,16 @@ def _word(
     request: ServiceRequestRow | None,
     account: AccountRow,
     wish: Wish,
+    *,
+    also_reported: bool = False,
 ) -> Drafted:
+    """The words for a plan, by the platform's own length.
+
+    Raises:
+        ConfigError: there is no such template.
+    """
     case = case_of(session, deployment, mention, held, wanted, request, account, wish)
+    case = replace(case, also_reported=also_reported)
     rule = deployment.length_rule(mention.platform)
     return write_draft(case, length=rule.length, max_length=rule.MAX_LENGTH, template=wish.template)
 

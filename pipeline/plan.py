@@ -43,7 +43,7 @@ def plan(session: Session, deployment: Deployment, mention: MentionRow, held: Ju
     place = usable_place(session, mention)
     asked = _asked_where(session, mention)
     if asked is not None and place is not None and place.precise:
-        return _completed(session, deployment, mention, asked, place)
+        return _completed(session, deployment, asked, place)
     again = _still_not_fixed(session, held, mention)
     if again is not None:
         return _reopening(deployment, again, place)
@@ -90,7 +90,6 @@ def _asked_where(session: Session, mention: MentionRow) -> tuple[ServiceRequestR
 def _completed(
     session: Session,
     deployment: Deployment,
-    mention: MentionRow,
     asked: tuple[ServiceRequestRow, MentionRow],
     place: Place,
 ) -> Plan:
@@ -136,7 +135,7 @@ def _report(
     if service.handled_by:
         return Plan(intent=Intent.REPORT, purpose=Purpose.REFERRAL, service=service, place=place)
     earlier = _proposed_before(session, mention, service)
-    words = ()
+    words: tuple[str, ...] = ()
     if earlier is not None:
         first = requests.first_mention(session, earlier.id)
         words = (intake.current_words(session, first).text or "",) if first and first.id != mention.id else ()

@@ -66,7 +66,7 @@ def advance(session: Session, range_id: int, page: Page) -> None:
     row.resume_at = page.next
     if page.newest_id is not None and (row.newest_id is None or _later(page.newest_id, row.newest_id)):
         row.newest_id = page.newest_id
-    times = [post.posted_at for post in (*page.mentions, *page.own_posts)]
+    times = [mention.posted_at for mention in page.mentions] + [post.posted_at for post in page.own_posts]
     row.newest_at = max([*times, row.newest_at] if row.newest_at else times, default=None)
     if page.next is None:
         row.open, row.finished_at = False, now()

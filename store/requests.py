@@ -182,7 +182,7 @@ def close(
 
 def closed_lately(session: Session, *, within: timedelta) -> int:
     """How many requests were closed within a stretch."""
-    query = select(func.count()).select_from(ServiceRequestRow).where(ServiceRequestRow.closed_at > now() - within)
+    query = select(func.count()).select_from(ServiceRequestRow).where(col(ServiceRequestRow.closed_at) > now() - within)
     return session.exec(query).one()
 
 

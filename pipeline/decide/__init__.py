@@ -1,0 +1,40 @@
+"""What people decide. Each decision, its audit entry and its effects are one transaction.
+
+``drafts.py``: approve, reject, edit, undo, hold …; ``mentions.py``: corrections, dismissals, alarms, notes;
+``running.py``: requests of the built-in CRM, arming, kill switches, attention.
+"""
+
+from pipeline.decide.drafts import approve, cancel, edit, hold, reject, release, retract, retry
+from pipeline.decide.mentions import acknowledge, assign, correct, dismiss, note, redraft, undismiss
+from pipeline.decide.running import (
+    attention_ack,
+    attention_discard,
+    attention_replay,
+    close_request,
+    set_kill_switch,
+    set_sending,
+)
+
+__all__ = [
+    "acknowledge",
+    "approve",
+    "assign",
+    "attention_ack",
+    "attention_discard",
+    "attention_replay",
+    "cancel",
+    "close_request",
+    "correct",
+    "dismiss",
+    "edit",
+    "hold",
+    "note",
+    "redraft",
+    "reject",
+    "release",
+    "retract",
+    "retry",
+    "set_kill_switch",
+    "set_sending",
+    "undismiss",
+]

@@ -1,0 +1,71 @@
+"""Running the stages: rounds of listening, and everything that is due, until nothing is."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from datetime import timedelta
+
+from errors import AdapterError
+from pipeline import act_replies, act_tickets, alarms, assess, draft, follow_up, listen
+from pipeline.deployment import Deployment, account_row
+from pipeline.listen import Round
+from store import attention
+from store.types import now
+
+log = logging.getLogger(__name__)
+
+WORKER = f"{os.uname().nodename}:{os.getpid()}"
+
+
+def poll(deployment: Deployment, names: list[str] | None = None, *, only_due: bool = False) -> list[Round]:
+    """One round over the accounts and the CRM's status changes. One account's failure never stops another's."""
+    wanted = names or list(deployment.accounts())
+    rounds = [listen.listen(deployment, name) for name in wanted if not only_due or _may_try(deployment, name)]
+    if deployment.crm is not None and not names:
+        rounds.append(poll_crm(deployment))
+    return rounds
+
+
+def _may_try(deployment: Deployment, name: str) -> bool:
+    with deployment.store.reading() as session:
+        row = account_row(session, name)
+        return row.not_before is None or row.not_before <= now()
+
+
+def poll_crm(deployment: Deployment) -> Round:
+    """One round over the CRM's changes."""
+    began = time.monotonic()
+    seen, error = 0, None
+    try:
+        seen, _closed = follow_up.poll_crm(deployment)
+    except AdapterError as err:
+        error = f"{type(err).__name__}: {err}"
+        with deployment.store.writing() as session:
+            summary = f"the CRM can't be read: {error[:300]}"
+            attention.raise_(session, kind="account", ref="crm", summary=summary, remedy="see [crm] and its key")
+    return Round(account="crm", collected=seen, ms=int((time.monotonic() - began) * 1000), error=error)
+
+
+def process(deployment: Deployment, *, worker: str = WORKER) -> int:
+    """Take everything that is due a step further, once; gives how much was done. Alarms come first."""
+    done = alarms.ring(deployment)
+    done += assess.assess_due(deployment, worker=worker)
+    done += alarms.ring(deployment)
+    done += draft.draft_due(deployment, worker=worker)
+    done += act_tickets.file_due(deployment, worker=worker)
+    done += act_replies.send_due(deployment, worker=worker)
+    done += act_replies.retract_due(deployment, worker=worker)
+    return done
+
+
+def process_all(deployment: Deployment, *, worker: str = WORKER, at_most: timedelta = timedelta(hours=12)) -> int:
+    """Repeat until nothing is due now; gives how much was done."""
+    total, until = 0, time.monotonic() + at_most.total_seconds()
+    while time.monotonic() < until:
+        done = process(deployment, worker=worker)
+        if done == 0:
+            break
+        total += done
+    return total
