@@ -34,7 +34,7 @@ _AT_CROSSING, _AT_STREET = 40.0, 120.0
 _POSSESSIVE = re.compile(r"(?<=street|avenue)['’]s$", re.IGNORECASE)
 _BLOCK_WORDS = ("block", "blk", "cuadra", "bloque")
 _NUMBER_LINKS = (*_BLOCK_WORDS, "of", "de", "la", "el", "calle")
-_YEAR_CUES = ("in", "since", "until", "from", "en", "desde", "by", "de", "of")
+_YEAR_CUES = ("in", "since", "until", "from", "en", "desde", "de")
 
 
 def find_place(text: str, gazetteer: Gazetteer) -> Place | None:

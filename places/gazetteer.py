@@ -95,6 +95,8 @@ class Gazetteer:
         """All crossings, once: the tree finds pairs of stretches that meet, so this is not all against all."""
         found: dict[tuple[int, int], list[Point]] = defaultdict(list)
         lines = [stretch.line for _, stretch in self._owner]
+        if not lines:
+            return {}
         for a, b in self._lines.query(lines, predicate="dwithin", distance=_MEET_WITHIN).T:
             one, other = self._owner[int(a)][0].number, self._owner[int(b)][0].number
             if one < other:

@@ -133,4 +133,5 @@ def _names_of(spot: Landmark | Neighborhood) -> Iterator[NamedSpot]:
 def _is_everyday(name: str, keys: tuple[str, ...], spot: Landmark | Neighborhood) -> bool:
     if isinstance(spot, Neighborhood):
         return name != spot.name or len(keys[0]) < _SHORTEST_MISSPELT
-    return name[:1].islower() or all(key in GENERIC or key[0].isdigit() for key in keys)
+    lower = not any(word[:1].isupper() for word in name.split())
+    return lower or all(key in GENERIC or key[0].isdigit() for key in keys)

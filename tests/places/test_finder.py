@@ -47,7 +47,8 @@ FOUND = [
     ("Signal stuck on red. Walnut St. and 9th St.", "Walnut St. and 9th St", "Walnut Street & 9th Street"),
     ("the stop sign on Elm St at Jefferson is gone", "Elm St at Jefferson", "Elm Street & Jefferson Street"),
     ("Maple near 12th, tree down", "Maple near 12th", "Maple Street & 12th Street"),
-    ("On Cedar, right where it meets 7th St, huge hole", "Cedar, right where it meets 7th St", "Cedar Street & 7th Street"),
+    ("On Cedar, right where it meets 7th St, huge hole", "Cedar, right where it meets 7th St",
+     "Cedar Street & 7th Street"),
     ("esquina de Oak y Quinta sin luz", "Oak y Quinta", "Oak Street & 5th Street"),
     ("en la calle 5 con Oak hay un bache", "calle 5 con Oak", "5th Street & Oak Street"),
     ("semáforo apagado en la esquina de la 5 y Oak", "5 y Oak", "5th Street & Oak Street"),
@@ -64,7 +65,8 @@ FOUND = [
     ("hole on Highway 47 at Division Street", "Highway 47 at Division Street", "Highway 47 & Division Street"),
     ("7th n Birch needs plowing", "7th n Birch", "7th Street & Birch Street"),
     # between
-    ("Elm between 3rd and 4th is a skating rink", "Elm between 3rd and 4th", "Elm Street between 3rd Street and 4th Street"),
+    ("Elm between 3rd and 4th is a skating rink", "Elm between 3rd and 4th",
+     "Elm Street between 3rd Street and 4th Street"),
     ("between 3rd and 4th on Elm, no plow yet", "between 3rd and 4th on Elm",
      "Elm Street between 3rd Street and 4th Street"),
     ("Oak St from Adams to Jefferson is all potholes", "Oak St from Adams to Jefferson",
@@ -195,3 +197,82 @@ def test_a_whole_street_or_neighborhood_is_not_precise(
 @pytest.mark.parametrize("text", NOT_FOUND)
 def test_ordinary_words_are_no_place(text: str, alder_falls: Gazetteer) -> None:
     assert find_place(text, alder_falls) is None
+
+
+def test_the_more_specific_place_wins(alder_falls: Gazetteer) -> None:
+    text = "Riverbend is a mess: lights out on Oak Street, trash at Lincoln Park, and a hole at 1420 Oak St by 12th."
+
+    place = find_place(text, alder_falls)
+
+    assert place is not None
+    assert place.text == "1420 Oak St"
+
+
+def test_a_street_is_in_the_neighborhood_that_is_named_with_it(alder_falls: Gazetteer) -> None:
+    place = find_place("smoke all over Millside, somewhere by Foundry Street", alder_falls)
+
+    assert place is not None
+    assert (place.address, place.neighborhood) == ("Foundry Street", "Millside")
+
+
+def test_the_year_is_no_house_number(alder_falls: Gazetteer) -> None:
+    place = find_place("In 2019 Oak Street was repaved", alder_falls)
+
+    assert place is not None
+    assert place.address == "Oak Street"
+
+
+def test_words_after_the_first_two_thousand_characters_are_not_read(alder_falls: Gazetteer) -> None:
+    assert find_place("word " * 390 + "5th and Oak", alder_falls) is not None
+    assert find_place("word " * 410 + "5th and Oak", alder_falls) is None
+
+
+def test_links_and_handles_do_not_count(alder_falls: Gazetteer) -> None:
+    text = "@somebody_or_other https://example.org/a-rather-long-path-to-a-picture " * 50 + "5th and Oak"
+
+    assert find_place(text, alder_falls) is not None
+
+
+HOSTILE = {
+    "one street again and again": "oak st and " * 9_100,
+    "digits": "1" * 100_000,
+    "ordinals": "5th " * 25_000,
+    "one word": "a" * 100_000,
+    "ampersands": "&" * 100_000,
+    "betweens": "between oak and elm " * 5_000,
+    "blanks": " " * 100_000,
+    "combining marks": "e\u0301" * 50_000,
+    "hashtags": "#Oak" * 25_000,
+    "handles": "@" * 100_000,
+    "misspelt": "on mapell st " * 7_700,
+    "numbers": "1420 of de la " * 7_000,
+    "nulls and halves": "\x00\ud800 5th and Oak " * 6_000,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_text_takes_bounded_time(text: str, alder_falls: Gazetteer) -> None:
+    start = perf_counter()
+
+    find_place(text, alder_falls)
+
+    assert perf_counter() - start < 0.5  # 30 ms at most here; the rest is room for a busy machine
+
+
+@pytest.mark.parametrize(
+    ("lat", "long", "address", "area"),
+    [
+        (44.3072, -90.44623, "Oak Street & 5th Street", "Downtown"),
+        (44.3119, -90.44615, "2000 block of Oak Street", "Northgate"),
+        (44.31935, -90.48955, "Quarry Lake Park", "Quarry Hill"),
+        (44.2915, -90.4035, "", "Southgate"),
+        (45.5, -90.45, "", None),
+    ],
+)
+def test_a_geotag_has_an_address(
+    lat: float, long: float, address: str, area: str | None, alder_falls: Gazetteer
+) -> None:
+    place = near(lat, long, alder_falls)
+
+    assert (place.address, place.neighborhood, place.source) == (address, area, "geotag")
+    assert (place.lat, place.long) == (lat, long)
