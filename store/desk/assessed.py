@@ -75,7 +75,8 @@ def lay_over(row: AssessmentRow | None, corrections: Mapping[str, CorrectionRow]
 
 def _finding(row: AssessmentRow, field: str, correction: CorrectionRow | None) -> Finding:
     said: str | None = getattr(row, field)
-    score = (row.scores.get(field) or {}).get(said or "none")
+    scores = row.scores.get(field) or {}
+    score = scores.get(said or "none", max(scores.values(), default=None))  # a city's code has a general code's score
     return Finding(
         value=correction.value if correction else said,
         score=None if score is None else float(score),

@@ -206,7 +206,7 @@ class _Builder:
 
     def _filed(self, request_id: int | None) -> Filed | None:
         row = self.requests.get(request_id or 0)
-        if row is None:
+        if row is None or row.status == "proposed":
             return None
         ticket = self.tickets.get(row.id)
         return Filed(

@@ -156,7 +156,6 @@ def _of_view(view: str) -> Any:
         "needs": union(
             alarms,
             drafts.where(col(DraftRow.state).in_(WAITING_FOR_STAFF)),
-            select(col(MentionRow.id)).where(col(MentionRow.state) == "assessed", col(MentionRow.historic).is_(False)),
         ),
     }
     return views[view]

@@ -116,7 +116,7 @@ class MentionCard:
     def needs_a_person(self) -> bool:
         """Whether a decision is open here."""
         undecided = any(draft.state in {"pending", "held", "manual", "failed"} for draft in self.drafts)
-        return undecided or (self.alarm is not None and self.alarm.outcome is None) or self.state == "assessed"
+        return undecided or (self.alarm is not None and self.alarm.outcome is None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -326,7 +326,7 @@ def _cards(session: Session, mentions: Sequence[MentionRow], posts: dict[int, Po
             place=_place(places.get(mention.place_id or 0)),
             drafts=tuple(draft for draft in drafts.get(mention.id, []) if draft.matters),
             past_drafts=tuple(draft for draft in drafts.get(mention.id, []) if not draft.matters),
-            requests=tuple(requests.get(mention.id, [])),
+            requests=tuple(line for line in requests.get(mention.id, []) if line.status != "proposed"),
             dismissed=_dismissed(dismissals.get(mention.id)),
             contact_rules=rules.get(mention.identity_id or 0, ()),
         )

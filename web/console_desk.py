@@ -1,0 +1,266 @@
+"""The desk: one conversation, and the decisions over its drafts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from pipeline import decide
+from pipeline.deployment import Deployment
+from store import content, requests
+from store.desk import thread
+from store.desk.drafts import DraftCard
+from store.people import Principal
+from store.tables import DraftRow, RequestProposalRow
+from web.console_context import desk_context, measured, show_desk, tried
+from web.deps import Deployed, StaffApprover, StaffDep, StaffResponder
+from web.pages import is_htmx, page
+
+router = APIRouter()
+MENTION = "_mention.html"
+#: What a form may say of a request.
+REQUEST_FIELDS = ("service_code", "address", "lat", "long", "description", "public_description", "attach_to")
+
+
+class DraftForm:
+    """What the draft's form sends; absent fields are not changed. Browsers write line ends as CRLF."""
+
+    def __init__(
+        self,
+        version: Annotated[int, Form()] = 0,
+        text: Annotated[str | None, Form(max_length=100_000)] = None,
+        parts: Annotated[str, Form()] = "",
+        reason: Annotated[str, Form(max_length=300)] = "",
+        hold: Annotated[str, Form(max_length=300)] = "",
+        how: Annotated[str, Form()] = "",
+        template: Annotated[str, Form(max_length=100)] = "",
+        language: Annotated[str, Form(max_length=10)] = "",
+        service_code: Annotated[str | None, Form(max_length=64)] = None,
+        address: Annotated[str | None, Form(max_length=300)] = None,
+        lat: Annotated[str | None, Form(max_length=40)] = None,
+        long: Annotated[str | None, Form(max_length=40)] = None,
+        description: Annotated[str | None, Form(max_length=10_000)] = None,
+        public_description: Annotated[str | None, Form(max_length=10_000)] = None,
+        attach_to: Annotated[str | None, Form(max_length=20)] = None,
+    ) -> None:
+        self.version, self.reason, self.hold, self.how = version, reason, hold, how
+        self.template, self.language = template, language
+        self.text = None if text is None else text.replace("\r\n", "\n")
+        self.parts = [parts] if parts else None
+        asked = (service_code, address, lat, long, description, public_description, attach_to)
+        self.request = {
+            name: value.replace("\r\n", "\n").strip()
+            for name, value in zip(REQUEST_FIELDS, asked, strict=True)
+            if value is not None
+        }
+
+    @property
+    def typed(self) -> dict[str, Any]:
+        """All of it, to be shown again."""
+        return {"text": self.text, "reason": self.reason, "hold": self.hold} | self.request
+
+    def changed(self, d: Deployment, draft_id: int) -> Changed:
+        """What differs from the draft as it stands."""
+        with d.store.reading() as session:
+            draft = session.get(DraftRow, draft_id)
+            proposal = requests.proposal_of(session, draft_id)
+            stands = content.words(session, draft.content_id) if draft else ""
+            request = _differs(
+                self.request, proposal, content.words(session, proposal.description_id if proposal else None)
+            )
+        moves = bool(request.keys() - {"description", "public_description"})
+        same = self.text is None or self.text == stands
+        # Another place or service words the draft anew. What the approver read is what is approved.
+        return Changed(text=None if same else self.text, request=request or None, read=self.text if moves else None)
+
+
+class Changed:
+    """What a form changes."""
+
+    def __init__(self, *, text: str | None, request: dict[str, Any] | None, read: str | None) -> None:
+        self.text = text
+        self.request = request
+        self.read = text if text is not None else read  #: the text as its approver read it, if it must be said
+
+
+Filled = Annotated[DraftForm, Depends()]
+
+
+def _differs(form: Mapping[str, str], row: RequestProposalRow | None, description: str) -> dict[str, Any]:
+    stands: dict[str, Any] = {"description": description}
+    for name in REQUEST_FIELDS:
+        if name != "description":
+            stands[name] = getattr(row, name) if row else None
+    changed: dict[str, Any] = {
+        name: value or None
+        for name, value in form.items()
+        if value != ("" if stands[name] is None else str(stands[name]))
+    }
+    if {"address", "lat", "long"} & changed.keys() and not {"lat", "long"} & changed.keys():
+        return changed  # a new address: its point is looked up
+    if {"lat", "long"} & changed.keys():
+        changed |= {name: form[name] or None for name in ("address", "lat", "long") if name in form}
+    return changed
+
+
+@router.get("/console/conversations/{conversation_id}")
+def desk(request: Request, d: Deployed, who: StaffDep, conversation_id: int) -> Response:
+    """One conversation with everything on it."""
+    return show_desk(request, d, who, conversation_id)
+
+
+@router.get("/console/conversations/{conversation_id}/news")
+def news(request: Request, d: Deployed, who: StaffDep, conversation_id: int, seen: int = 0) -> Response:
+    """Whether it has moved on since it was shown."""
+    with d.store.reading() as session:
+        moved = thread.last_seq(session, conversation_id) > seen
+    if not moved:
+        return Response(status_code=204)
+    return page(request, "console/conversations/_news.html", who=who, conversation_id=conversation_id)
+
+
+@router.get("/console/drafts/{draft_id}")
+def draft(request: Request, d: Deployed, who: StaffDep, draft_id: int, seen: str = "") -> Response:
+    """A draft that is on its way, once its state is another than the asker has seen."""
+    with d.store.reading() as session:
+        conversation_id, mention_id = thread.conversation_of(session, draft_id=draft_id)
+        found = thread.thread(session, conversation_id, who)
+        card = found.card(mention_id)
+        current = next((one for one in card.drafts if one.id == draft_id), None) or _last(card.drafts)
+        if not is_htmx(request) or current is None:
+            return RedirectResponse(f"/console/conversations/{conversation_id}#mention-{mention_id}", status_code=303)
+        if current.id == draft_id and current.state == seen:
+            return Response(status_code=204)
+        context = desk_context(d, session, who, found) | {"card": card, "draft": current}
+    return page(request, "console/conversations/_draft_moved.html", **context)
+
+
+def _last(drafts: tuple[DraftCard, ...]) -> DraftCard | None:
+    return drafts[-1] if drafts else None
+
+
+@router.post("/console/drafts/{draft_id}/length")
+def length(
+    request: Request, d: Deployed, who: StaffDep, draft_id: int, text: Annotated[str, Form(max_length=100_000)] = ""
+) -> Response:
+    """The length of a text by the platform's own count, while it is typed."""
+    with d.store.reading() as session:
+        conversation_id, _ = thread.conversation_of(session, draft_id=draft_id)
+        platform = thread.thread(session, conversation_id, who).platform
+    counted = measured(d, platform, text.replace("\r\n", "\n"))
+    return page(request, "console/conversations/_length.html", measured=counted)
+
+
+@router.post("/console/drafts/{draft_id}/approve")
+def approve(request: Request, d: Deployed, who: StaffApprover, draft_id: int, form: Filled) -> Response:
+    """A named person's yes."""
+    changed = form.changed(d, draft_id)
+
+    def act() -> object:
+        return decide.approve(
+            d, who, draft_id, version=form.version, text=changed.read, request=changed.request, parts=form.parts
+        )
+
+    return decided(request, d, who, draft_id, act, form=form, approved_now=draft_id)
+
+
+@router.post("/console/drafts/{draft_id}/reject")
+def reject(request: Request, d: Deployed, who: StaffResponder, draft_id: int, form: Filled) -> Response:
+    """A person's no."""
+
+    def act() -> object:
+        return decide.reject(d, who, draft_id, version=form.version, reason=form.reason, parts=form.parts)
+
+    return decided(request, d, who, draft_id, act, form=form, message="Rejected.")
+
+
+@router.post("/console/drafts/{draft_id}/edit")
+def edit(request: Request, d: Deployed, who: StaffResponder, draft_id: int, form: Filled) -> Response:
+    """Save what was typed, or write it anew from another template."""
+    changed = form.changed(d, draft_id)
+    anew = {"template": form.template or None, "language": form.language or None}
+    how: dict[str, Any] = anew if form.how == "template" else {"text": changed.text, "request": changed.request}
+
+    def act() -> object:
+        return (
+            decide.edit(d, who, draft_id, version=form.version, **how)
+            if any(how.values()) or changed.text == ""
+            else None
+        )
+
+    return decided(request, d, who, draft_id, act, form=form, message="Saved.")
+
+
+@router.post("/console/drafts/{draft_id}/hold")
+def hold(request: Request, d: Deployed, who: StaffResponder, draft_id: int, form: Filled) -> Response:
+    """Keep a draft back, with a note why."""
+    return decided(
+        request,
+        d,
+        who,
+        draft_id,
+        lambda: decide.hold(d, who, draft_id, reason=form.hold),
+        form=form,
+        message="On hold.",
+    )
+
+
+@router.post("/console/drafts/{draft_id}/release")
+def release(request: Request, d: Deployed, who: StaffResponder, draft_id: int) -> Response:
+    """Put a held draft back before people."""
+    return decided(request, d, who, draft_id, lambda: decide.release(d, who, draft_id), message="Released.")
+
+
+@router.post("/console/drafts/{draft_id}/cancel")
+def cancel(request: Request, d: Deployed, who: StaffApprover, draft_id: int) -> Response:
+    """Undo an approval."""
+    message = "Undone: nothing was sent. The draft waits for approval again."
+    return decided(request, d, who, draft_id, lambda: decide.cancel(d, who, draft_id), message=message)
+
+
+@router.post("/console/drafts/{draft_id}/retry")
+def retry(request: Request, d: Deployed, who: StaffApprover, draft_id: int) -> Response:
+    """Try a failed reply once more."""
+    message = "It is tried again; the thread is read back first."
+    return decided(request, d, who, draft_id, lambda: decide.retry(d, who, draft_id), message=message)
+
+
+@router.post("/console/drafts/{draft_id}/retract")
+def retract(request: Request, d: Deployed, who: StaffApprover, draft_id: int, form: Filled) -> Response:
+    """Take a sent reply back."""
+    message = "The reply is being taken back."
+    return decided(
+        request,
+        d,
+        who,
+        draft_id,
+        lambda: decide.retract(d, who, draft_id, reason=form.reason),
+        form=form,
+        message=message,
+    )
+
+
+def decided(
+    request: Request,
+    d: Deployed,
+    who: Principal,
+    draft_id: int,
+    act: Callable[[], object],
+    *,
+    form: DraftForm | None = None,
+    message: str = "",
+    **more: Any,
+) -> Response:
+    """Decide, then show the mention as it stands; what is refused keeps what was typed."""
+    with d.store.reading() as session:
+        conversation_id, mention_id = thread.conversation_of(session, draft_id=draft_id)
+        thread.thread(session, conversation_id, who)  # within the grants, or there is none
+    trouble = tried(act, draft_id=draft_id, mention_id=mention_id, typed=form.typed if form else {})
+    if trouble is None and not is_htmx(request):
+        return RedirectResponse(f"/console/conversations/{conversation_id}#mention-{mention_id}", status_code=303)
+    said = None if trouble or not message else {"mention_id": mention_id, "message": message}
+    where: dict[str, Any] = {"piece": "_mention_moved.html", "mention_id": mention_id}
+    return show_desk(request, d, who, conversation_id, **where, trouble=trouble, said=said, **more)

@@ -1,0 +1,156 @@
+"""What staff say of a mention or of a conversation, drafts apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from pipeline import decide
+from store.desk import thread
+from store.people import Principal
+from web.console_context import show_desk, tried
+from web.console_inbox import LIST, Filters, context
+from web.deps import Deployed, StaffResponder
+from web.pages import is_htmx, page
+
+router = APIRouter()
+Said = Annotated[str, Form(max_length=300)]
+
+
+@router.post("/console/mentions/{mention_id}/acknowledge")
+def acknowledge(
+    request: Request,
+    d: Deployed,
+    who: StaffResponder,
+    mention_id: int,
+    filters: Filters,
+    emergency: Said = "",
+    back: Said = "",
+) -> Response:
+    """Somebody has seen the alarm."""
+    real = emergency != "no"
+    message = "Acknowledged. You own this emergency now." if real else "Noted: not an emergency."
+
+    def act() -> object:
+        return decide.acknowledge(d, who, mention_id, emergency=real)
+
+    if back == "/console/":
+        tried(act)
+        return page(request, LIST, **context(d, who, filters, request)) if is_htmx(request) else _back(back)
+    return said_of(request, d, who, mention_id, act, message)
+
+
+@router.post("/console/mentions/{mention_id}/correct")
+def correct(
+    request: Request,
+    d: Deployed,
+    who: StaffResponder,
+    mention_id: int,
+    intent: Said = "",
+    urgency: Said = "",
+    sentiment: Said = "",
+    service_code: Said = "",
+) -> Response:
+    """Say what a mention is."""
+    given = {"intent": intent, "urgency": urgency, "sentiment": sentiment, "service_code": service_code or None}
+
+    def act() -> object:
+        with d.store.reading() as session:
+            conversation_id, _ = thread.conversation_of(session, mention_id=mention_id)
+            stands = thread.thread(session, conversation_id, who).card(mention_id).assessed
+        changes = {name: value for name, value in given.items() if stands and getattr(stands, name).value != value}
+        return decide.correct(d, who, mention_id, changes=changes) if changes else None
+
+    return said_of(request, d, who, mention_id, act, "Corrected.")
+
+
+@router.post("/console/mentions/{mention_id}/dismiss")
+def dismiss(request: Request, d: Deployed, who: StaffResponder, mention_id: int, reason: Said = "") -> Response:
+    """Nothing is to be done."""
+
+    def act() -> object:
+        return decide.dismiss(d, who, mention_id, reason=reason)
+
+    return said_of(request, d, who, mention_id, act, "Dismissed.")
+
+
+@router.post("/console/mentions/{mention_id}/undismiss")
+def undismiss(request: Request, d: Deployed, who: StaffResponder, mention_id: int) -> Response:
+    """Take a dismissal back."""
+    return said_of(
+        request,
+        d,
+        who,
+        mention_id,
+        lambda: decide.undismiss(d, who, mention_id),
+        "The dismissal was taken back.",
+    )
+
+
+@router.post("/console/mentions/{mention_id}/redraft")
+def redraft(
+    request: Request, d: Deployed, who: StaffResponder, mention_id: int, purpose: Said = "", language: Said = ""
+) -> Response:
+    """Write a draft anew."""
+
+    def act() -> object:
+        return decide.redraft(d, who, mention_id, language=language or None, purpose=purpose or None)
+
+    return said_of(request, d, who, mention_id, act, "A new draft is below.")
+
+
+@router.post("/console/conversations/{conversation_id}/assign")
+def assign(request: Request, d: Deployed, who: StaffResponder, conversation_id: int, to: Said = "") -> Response:
+    """Give a conversation to a colleague."""
+    return _about(request, d, who, conversation_id, lambda: decide.assign(d, who, conversation_id, to=to or None))
+
+
+@router.post("/console/conversations/{conversation_id}/note")
+def note(
+    request: Request,
+    d: Deployed,
+    who: StaffResponder,
+    conversation_id: int,
+    text: Annotated[str, Form(max_length=20_000)] = "",
+) -> Response:
+    """Write a remark for colleagues."""
+
+    def act() -> None:
+        decide.note(d, who, conversation_id, text=text.replace("\r\n", "\n"))
+
+    return _about(request, d, who, conversation_id, act, typed={"text": text})
+
+
+def said_of(
+    request: Request, d: Deployed, who: Principal, mention_id: int, act: Callable[[], object], message: str
+) -> Response:
+    """Do it, then show the mention as it stands."""
+    with d.store.reading() as session:
+        conversation_id, _ = thread.conversation_of(session, mention_id=mention_id)
+    trouble = tried(act, mention_id=mention_id)
+    if trouble is None and not is_htmx(request):
+        return _back(f"/console/conversations/{conversation_id}#mention-{mention_id}")
+    said = None if trouble else {"mention_id": mention_id, "message": message}
+    where: dict[str, Any] = {"piece": "_mention_moved.html", "mention_id": mention_id}
+    return show_desk(request, d, who, conversation_id, **where, trouble=trouble, said=said)
+
+
+def _about(
+    request: Request,
+    d: Deployed,
+    who: Principal,
+    conversation_id: int,
+    act: Callable[[], object],
+    typed: dict[str, Any] | None = None,
+) -> Response:
+    trouble = tried(act, piece="about", typed=typed or {})
+    if trouble is None and not is_htmx(request):
+        return _back(f"/console/conversations/{conversation_id}#about")
+    return show_desk(request, d, who, conversation_id, piece="_about.html", trouble=trouble)
+
+
+def _back(to: str) -> Response:
+    return RedirectResponse(to, status_code=303)

@@ -1,0 +1,83 @@
+"""What the residents' pages say, in each language."""
+
+from __future__ import annotations
+
+_OUTCOMES_EN = {
+    "fixed": "The work is done.",
+    "no_action": "We looked at it, and no work was needed.",
+    "not_found": "We looked for it and could not find it.",
+    "duplicate": "It was reported before, and is handled with the earlier report.",
+    "referred": "It was passed on to the organization that takes care of it.",
+    "not_ours": "It does not belong to the city.",
+    "cancelled": "It was cancelled.",
+    "unknown": "It was closed. The city has given no more details.",
+}
+_OUTCOMES_ES = {
+    "fixed": "El trabajo está terminado.",
+    "no_action": "Lo revisamos y no hizo falta ningún trabajo.",
+    "not_found": "Lo buscamos y no lo encontramos.",
+    "duplicate": "Ya se había reportado y se atiende con el reporte anterior.",
+    "referred": "Se pasó a la organización que se encarga de ello.",
+    "not_ours": "No le corresponde a la ciudad.",
+    "cancelled": "Se canceló.",
+    "unknown": "Se cerró. La ciudad no ha dado más detalles.",
+}
+WORDS: dict[str, dict[str, object]] = {
+    "en": {
+        "skip": "Skip to main content",
+        "site": "Service requests",
+        "about_title": "What is this?",
+        "about": (
+            "The city reads what residents write to it on social media and opens service requests for what it can fix.",
+            "If you have the link from a reply, it shows how your request stands.",
+        ),
+        "emergency": "In an emergency call 911. Nobody watches this page around the clock.",
+        "title": "Service request",
+        "status": "Status",
+        "open": "Open",
+        "closed": "Closed",
+        "service": "Service",
+        "place": "What and where (rounded, so that no house can be told)",
+        "requested": "Opened on",
+        "expected": "Expected by",
+        "no_date": "No date is set yet.",
+        "closed_on": "Closed on",
+        "outcome": "Outcome",
+        "city_number": "The city's number",
+        "outcomes": _OUTCOMES_EN,
+        "missing_title": "We can't find this request",
+        "missing": "The link may be cut off, or the request was not opened. Please look at your reply once more.",
+        "languages": "Language",
+        "en": "English",
+        "es": "Español",
+    },
+    "es": {
+        "skip": "Ir al contenido principal",
+        "site": "Solicitudes de servicio",
+        "about_title": "¿Qué es esto?",
+        "about": (
+            "La ciudad lee lo que los residentes le escriben en redes sociales y abre solicitudes de servicio para lo"
+            " que puede arreglar.",
+            "Si tiene el enlace de una respuesta, ahí se ve cómo va su solicitud.",
+        ),
+        "emergency": "En una emergencia llame al 911. Nadie vigila esta página las 24 horas.",
+        "title": "Solicitud de servicio",
+        "status": "Estado",
+        "open": "Abierta",
+        "closed": "Cerrada",
+        "service": "Servicio",
+        "place": "Qué y dónde (redondeado, para que no se reconozca ninguna casa)",
+        "requested": "Abierta el",
+        "expected": "Se espera para el",
+        "no_date": "Todavía no hay fecha.",
+        "closed_on": "Cerrada el",
+        "outcome": "Resultado",
+        "city_number": "Número de la ciudad",
+        "outcomes": _OUTCOMES_ES,
+        "missing_title": "No encontramos esta solicitud",
+        "missing": "El enlace puede estar cortado, o la solicitud no se abrió. Revise de nuevo su respuesta.",
+        "languages": "Idioma",
+        "en": "English",
+        "es": "Español",
+    },
+}
