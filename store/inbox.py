@@ -28,8 +28,8 @@ from store.tables import (
 Row = TypeVar("Row", bound=SQLModel)
 Item = TypeVar("Item")
 
-#: What a request of the API is: a proposal that nobody approved yet is part of its draft.
-FILED = ("open", "closed", "cancelled")
+#: What a request of the API is: a proposal is part of its draft until it is approved, and nothing once it is dropped.
+FILED = ("open", "closed")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,7 +147,7 @@ def requests(
     mention_id: int | None = None,
 ) -> Found[ServiceRequestRow]:
     """Filed requests, the newest first."""
-    states = {"open": ("open",), "closed": ("closed", "cancelled"), None: FILED}[status]
+    states = FILED if status is None else (status,)
     tests = [sight.requests(seen), col(ServiceRequestRow.status).in_(states)]
     if service_code is not None:
         tests.append(col(ServiceRequestRow.service_code) == service_code)

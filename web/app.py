@@ -9,6 +9,12 @@ from fastapi.staticfiles import StaticFiles
 
 from pipeline.deployment import Deployment
 from web import (
+    answers,
+    api_drafts,
+    api_mentions,
+    api_requests,
+    api_running,
+    api_trends,
     console_accounts,
     console_attention,
     console_desk,

@@ -113,11 +113,17 @@ def _door(identify: Callable[..., Principal], *roles: str) -> Callable[..., Prin
     return check
 
 
-Viewer = Annotated[Principal, Depends(_door(caller, "viewer"))]
-Responder = Annotated[Principal, Depends(_door(caller, "responder"))]
-Approver = Annotated[Principal, Depends(_door(caller, "approver"))]
-Admin = Annotated[Principal, Depends(_door(caller, "admin"))]
-ResponderOrAdmin = Annotated[Principal, Depends(_door(caller, "responder", "admin"))]
+viewer = _door(caller, "viewer")
+responder = _door(caller, "responder")
+approver = _door(caller, "approver")
+admin = _door(caller, "admin")
+responder_or_admin = _door(caller, "responder", "admin")
+
+Viewer = Annotated[Principal, Depends(viewer)]
+Responder = Annotated[Principal, Depends(responder)]
+Approver = Annotated[Principal, Depends(approver)]
+Admin = Annotated[Principal, Depends(admin)]
+ResponderOrAdmin = Annotated[Principal, Depends(responder_or_admin)]
 
 StaffDep = Annotated[Principal, Depends(_door(signed_in, "viewer"))]
 StaffResponder = Annotated[Principal, Depends(_door(signed_in, "responder"))]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -71,6 +72,19 @@ def install(app: FastAPI, *, draft_of_conflict: Callable[[Request, int], Any]) -
     app.add_exception_handler(SignInNeededError, _sign_in)
     app.add_exception_handler(OperationalError, _busy)
     app.add_exception_handler(Exception, _broken)
+
+
+@contextmanager
+def paging() -> Iterator[None]:
+    """Around a list: a cursor that is none of it is the caller's fault.
+
+    Raises:
+        BadRequest: naming the cursor.
+    """
+    try:
+        yield
+    except ValueError as err:
+        raise BadRequest(f"cursor: {err}", field="cursor") from err
 
 
 def answer(
