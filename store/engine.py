@@ -27,6 +27,7 @@ class Store:
         """A session that sees one moment and changes nothing."""
         with Session(self.engine, expire_on_commit=False) as session:
             yield session
+            session.expunge_all()  # or the rollback would empty rows that the caller still reads
             session.rollback()
 
     @contextmanager
