@@ -33,6 +33,7 @@ from vocabulary import Edit, HeardHow, Mention, OwnPost, Page, Range, Unreadable
 A_PAGE = 100  #: posts, the most that X gives at once
 MENTIONS_KEPT = 800  #: posts of the mentions timeline
 SEARCH_REACHES = timedelta(days=7) - timedelta(minutes=2)  #: X refuses a start seven days back to the second
+LISTED_LATE = timedelta(minutes=2)  #: X gives no figure; a post may be listed after a newer one
 SEARCHED = ("search", "quotes")  #: the sources that are searches
 EPOCH_MS = 1288834974657  #: 2010-11-04, from which X's ids count milliseconds in their upper bits
 
@@ -144,15 +145,15 @@ def _term(term: str) -> str:
 
 
 def first(wanted: Range, *, now: datetime) -> Position:
-    """The start of a walk: from the newest id we have, or from the time where that is later or all we have."""
+    """The start of a walk: from the newest id we have, less what X lists late, or from the time where that is later."""
     asked_from = wanted.since
-    heard = time_of(wanted.since_id or "")
-    if heard and heard > wanted.since:
+    mark = earlier(wanted.since_id or "")
+    if mark and (heard := time_of(mark)) > wanted.since:
         asked_from = heard
     if wanted.source in SEARCHED and asked_from < now - SEARCH_REACHES:
         return Position(bound=_at(now - SEARCH_REACHES))
-    if asked_from == heard:
-        return Position(bound=f"id:{wanted.since_id}")
+    if asked_from > wanted.since:
+        return Position(bound=f"id:{mark}")
     return Position(bound=_at(min(wanted.since, now - timedelta(minutes=1))))  # X refuses a start that is not past
 
 
@@ -167,10 +168,15 @@ def _at(moment: datetime) -> str:
     return f"at:{moment.astimezone(UTC).replace(microsecond=0).isoformat()}"
 
 
-def time_of(post_id: str) -> datetime | None:
-    """When a post was made, out of its id; None where the id is not of X's kind."""
+def earlier(post_id: str) -> str | None:
+    """An id ``LISTED_LATE`` before this one; None where it is not of X's kind."""
     if not x_posts.is_id(post_id):
         return None
+    return str(max(0, int(post_id) - (int(LISTED_LATE.total_seconds() * 1000) << 22)))
+
+
+def time_of(post_id: str) -> datetime:
+    """When a post was made, out of its id."""
     return datetime.fromtimestamp(((int(post_id) >> 22) + EPOCH_MS) / 1000, UTC)
 
 

@@ -113,12 +113,15 @@ def test_an_empty_page_is_no_trouble(city: Running) -> None:
 
 
 def test_only_what_is_newer_than_the_mark_is_asked_for(city: Running) -> None:
-    old = city.ctl.post("@alderfalls the first")
-    new = city.ctl.post("@alderfalls the second")
+    long_ago = (NOW - timedelta(hours=2)).isoformat()
+    city.ctl.post("@alderfalls before the mark", posted_at=long_ago)
+    mark = city.ctl.post("@alderfalls the mark", posted_at=(NOW - timedelta(minutes=30)).isoformat())
+    late = city.ctl.post("@alderfalls listed late", posted_at=(NOW - timedelta(minutes=31)).isoformat())
+    new = city.ctl.post("@alderfalls the newest")
 
-    found = heard(a_listener(city.url), a_range(since_id=old))
+    found = heard(a_listener(city.url), a_range(since_id=mark))
 
-    assert [m.post_id for m in found] == [new]
+    assert {m.post_id for m in found} == {new, mark, late}
 
 
 def test_a_mention_carries_what_x_says_of_it(city: Running) -> None:
