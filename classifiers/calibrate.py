@@ -13,9 +13,11 @@ from classifiers.model_folder import ModelConfig, read_config, write_config
 from vocabulary import Urgency
 
 WANTED_PRECISION = 0.9
-WANTED_RECALL = 0.95  #: of emergencies
-#: However sure the model is of all of a few emergencies, it may not be asked for more than this, nor page on a hunch.
-EMERGENCY_BETWEEN = (0.05, 0.5)
+FEW = 20  #: answers; from fewer no band can be read, and only very sure ones go unchecked
+SURE_IN_ANY_CASE = 0.9
+#: Share of ordinary civic posts that the model may page someone for, beside what the words of danger find.
+PAGES = 0.005
+EMERGENCY_BETWEEN = (0.05, 0.5)  #: not on a hunch, and never later than the plain argmax would
 
 Logits = NDArray[np.float64]
 Labels = NDArray[np.intp]
@@ -35,21 +37,19 @@ class Answers:
         return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
-def calibrate(folder: Path, data: Path) -> None:
+def calibrate(folder: Path, data: Path, exclude_terms: frozenset[str] = frozenset()) -> None:
     """Rewrites the folder's config with temperatures and thresholds set on the calibration posts."""
     config = read_config(folder)
-    answers = ask(transformer.load(folder), corpus.calibration_examples(data))
+    classifier = transformer.load(folder)
+    examples = corpus.calibration_examples(data, exclude_terms)
+    answers = ask(classifier, examples)
     heads = {}
     for name, head in config.heads.items():
-        temperature = best_temperature(answers[name])
-        probabilities = answers[name].probabilities(temperature)
-        heads[name] = replace(
-            head,
-            temperature=round(temperature, 3),
-            please_check=round(confidence_for(probabilities, answers[name].wanted), 3),
-        )
+        temperature = round(best_temperature(answers[name]), 3)
+        bands = label_bands(answers[name].probabilities(temperature), answers[name].wanted, head.labels)
+        heads[name] = replace(head, temperature=temperature, please_check=bands)
     config = replace(config, heads=heads)
-    write_config(folder, replace(config, emergency=_emergency_threshold(config, answers["urgency"])))
+    write_config(folder, replace(config, emergency=_emergency_threshold(classifier, config, examples)))
 
 
 def ask(classifier: transformer.TransformerClassifier, examples: Sequence[Example]) -> dict[str, Answers]:
@@ -97,10 +97,32 @@ def confidence_for(probabilities: Logits, wanted: Labels, precision: float = WAN
     return min(float(falling[enough[-1]]), 0.99) if len(enough) else 0.99
 
 
-def _emergency_threshold(config: ModelConfig, answers: Answers) -> float:
-    """The highest probability that still finds the wanted share of the emergencies among the calibration posts."""
+def label_bands(probabilities: Logits, wanted: Labels, labels: Sequence[str]) -> dict[str, float]:
+    """``confidence_for`` each label among the posts that were given it: an easy label says nothing of a thin one."""
+    said = probabilities.argmax(axis=1)
+    bands = {}
+    for number, label in enumerate(labels):
+        given = said == number
+        band = confidence_for(probabilities[given], wanted[given])
+        bands[label] = round(max(band, SURE_IN_ANY_CASE) if given.sum() < FEW else band, 3)
+    return bands
+
+
+def _emergency_threshold(
+    classifier: transformer.TransformerClassifier, config: ModelConfig, examples: Sequence[Example]
+) -> float:
+    """The lowest probability that pages for no more than the allowed share of ordinary civic posts.
+
+    Emergencies themselves cannot set it: real ones are too few among the labelled posts.
+    """
     head = config.heads["urgency"]
+    ordinary = [
+        replace(example, labels={"urgency": Urgency.NORMAL})
+        for example in examples
+        if example.folder in {"intents", "requests311"} and example.labels.get("urgency") != Urgency.EMERGENCY
+    ]
+    if not ordinary:
+        return EMERGENCY_BETWEEN[1]
+    likely = ask(classifier, ordinary)["urgency"].probabilities(head.temperature)
     number = head.labels.index(Urgency.EMERGENCY)
-    found = answers.probabilities(head.temperature)[answers.wanted == number, number]
-    low, high = EMERGENCY_BETWEEN
-    return round(float(np.clip(np.quantile(found, 1 - WANTED_RECALL), low, high)), 3) if len(found) else low
+    return round(float(np.clip(np.quantile(likely[:, number], 1 - PAGES), *EMERGENCY_BETWEEN)), 3)

@@ -19,7 +19,7 @@ def render(report: Report) -> str:
             *(f"### {name}: {head}\n\n{labels_table(score)}" for name, head, score in _in_detail(report)),
             "## Emergencies found\n\n" + alarm_table(report.recall, "emergencies"),
             "## False alarms\n\n" + alarm_table(report.false_alarms, "ordinary posts"),
-            "## Language, speed, quantisation\n\n" + facts_table(report),
+            "## Services, language, speed, quantisation\n\n" + facts_table(report),
         )
     )
 
@@ -92,6 +92,10 @@ def facts_table(report: Report) -> str:
     return _table(
         ("what", "measured"),
         (
+            *(
+                (f"service code as answered, none included, {name}", f"{share:.1%} right")
+                for name, share in report.services_right.items()
+            ),
             *((f"language told right, {name}", f"{share:.1%}") for name, share in report.languages.items()),
             ("language detection", f"{report.language_posts_per_second:,.0f} posts/s on one core"),
             ("whole classifier, many posts", f"{speed.posts_per_second:,.0f} posts/s on {speed.cores} cores"),
@@ -125,11 +129,15 @@ def _trained_on(config: ModelConfig) -> str:
 
 def _config_table(config: ModelConfig) -> str:
     rows: list[tuple[str, ...]] = [
-        (name, str(len(head.labels)), f"{head.temperature:.3f}", f"{head.please_check:.3f}")
+        (
+            name,
+            f"{head.temperature:.3f}",
+            ", ".join(f"{label} {confidence:.2f}" for label, confidence in head.please_check.items()),
+        )
         for name, head in config.heads.items()
     ]
     return (
-        _table(("head", "labels", "temperature", "please check below"), rows)
+        _table(("head", "temperature", "please check below"), rows)
         + f"\n\nA post goes to the emergency lane from P(emergency) ≥ {config.emergency:.3f} on."
     )
 

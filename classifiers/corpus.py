@@ -7,11 +7,11 @@ import hashlib
 import json
 import random
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from classifiers.model_folder import NO_SERVICE
+from classifiers.model_folder import NO_SERVICE, SERVICE_INTENTS
 from classifiers.normalise import normalise
 from vocabulary import GENERAL_CODES, Intent, Sentiment, Urgency
 
@@ -163,14 +163,26 @@ def without_copies(examples: Iterable[Example], keep_out: Iterable[Example]) -> 
     return [example for example in examples if normalise(example.text).casefold() not in seen]
 
 
-def calibration_examples(data: Path) -> list[Example]:
+def calibration_examples(data: Path, exclude_terms: frozenset[str] = frozenset()) -> list[Example]:
     """What temperatures and thresholds are set on: validation parts and a share of our own posts."""
-    return [
-        *read_part(data, "intents", "val"),
-        *read_part(data, "requests311", "val"),
+    examples = [
+        *map(as_used, read_part(data, "intents", "val")),
+        # All are reports: on them the intent head would look surer than it is.
+        *(
+            replace(example, labels={"service_code": example.labels["service_code"]})
+            for example in read_part(data, "requests311", "val")
+        ),
         *read_part(data, "sentiment", "val"),
-        *own_posts()[1],
+        *map(as_used, own_posts()[1]),
     ]
+    return allowed(examples, exclude_terms)
+
+
+def as_used(example: Example) -> Example:
+    """Without its service if it concerns none: there the service head is never asked, right or wrong."""
+    if example.labels.get("intent", Intent.REPORT) in SERVICE_INTENTS:
+        return example
+    return replace(example, labels={head: label for head, label in example.labels.items() if head != "service_code"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,7 +16,7 @@ from classifiers import corpus, language, transformer
 from classifiers.calibrate import Answers, ask
 from classifiers.corpus import Example
 from classifiers.emergency import find_emergency
-from classifiers.model_folder import INT8_FILE, SHIPPED
+from classifiers.model_folder import INT8_FILE, NO_SERVICE, SHIPPED
 from classifiers.normalise import normalise
 from vocabulary import Urgency
 
@@ -43,7 +43,7 @@ class HeadScore:
     macro_recall: float
     macro_f1: float
     ece: float  #: expected calibration error, 15 bins
-    checked: float  #: share of the posts below the head's please_check confidence
+    checked: float  #: share of the posts below the please_check confidence of the label they were given
     accuracy_above: float  #: accuracy of the others
     labels: Mapping[str, LabelScore]
 
@@ -77,6 +77,7 @@ class Report:
     heads: Mapping[str, Mapping[str, HeadScore]]  #: set -> head
     recall: Mapping[str, AlarmScore]  #: set -> share of its emergencies that were found
     false_alarms: Mapping[str, AlarmScore]  #: set -> share of its ordinary posts that would page someone
+    services_right: Mapping[str, float]  #: set -> share of posts whose service code, or its absence, was right
     languages: Mapping[str, float]  #: set -> share of posts whose language was told right
     language_posts_per_second: float
     speed: Speed
@@ -111,6 +112,7 @@ def evaluate(
         heads=heads,
         recall=recall,
         false_alarms=false_alarms,
+        services_right={name: _services_right(classifier, sets[name]) for name in ("intents val", "written, held out")},
         languages=_languages(sets),
         language_posts_per_second=_rate(language.detect, sample),
         speed=_speed(classifier, sample),
@@ -138,7 +140,7 @@ def _sets(data: Path) -> dict[str, list[Example]]:
 
 
 def _head_scores(classifier: transformer.TransformerClassifier, examples: Sequence[Example]) -> dict[str, HeadScore]:
-    answers = ask(classifier, examples)
+    answers = ask(classifier, [corpus.as_used(example) for example in examples])
     return {
         name: score(answers[name], head.labels, temperature=head.temperature, please_check=head.please_check)
         for name, head in classifier.config.heads.items()
@@ -146,13 +148,15 @@ def _head_scores(classifier: transformer.TransformerClassifier, examples: Sequen
     }
 
 
-def score(answers: Answers, labels: Sequence[str], *, temperature: float, please_check: float) -> HeadScore:
+def score(
+    answers: Answers, labels: Sequence[str], *, temperature: float, please_check: Mapping[str, float]
+) -> HeadScore:
     """One head's answers against what readers said."""
     probabilities = answers.probabilities(temperature)
     said, wanted = probabilities.argmax(axis=1), answers.wanted
     confidence = probabilities.max(axis=1)
     right = said == wanted
-    sure = confidence >= please_check
+    sure = confidence >= np.array([please_check[label] for label in labels])[said]
     by_label = {labels[number]: _label_score(said == number, wanted == number) for number in np.unique(wanted)}
     return HeadScore(
         posts=len(wanted),
@@ -209,6 +213,19 @@ def _alarm_score(classifier: transformer.TransformerClassifier, texts: Sequence[
     )
     return AlarmScore(
         posts=len(texts), words=float(words.mean()), model=float(model.mean()), either=float((words | model).mean())
+    )
+
+
+def _services_right(classifier: transformer.TransformerClassifier, examples: Sequence[Example]) -> float:
+    """Of the whole answer: intent and service head together."""
+    answers = classifier.classify([example.text for example in examples])
+    return float(
+        np.mean(
+            [
+                (said.service_code or NO_SERVICE) == example.labels["service_code"]
+                for said, example in zip(answers, examples, strict=True)
+            ]
+        )
     )
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from vocabulary import Classification, Intent
+
 SHIPPED = Path(__file__).parent / "model"
 INT8_FILE = "model.int8.onnx"
 TOKENIZER_FILE = "tokenizer.json"
@@ -13,6 +15,9 @@ CONFIG_FILE = "config.json"
 MAX_TOKENS = 96  #: word pieces read of a post
 NO_SERVICE = "none"  #: the service head's label for a post that concerns none
 
+#: Intents that concern a service; any other has no service code.
+SERVICE_INTENTS = frozenset({Intent.REPORT, Intent.STATUS, Intent.QUESTION})
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Head:
@@ -20,7 +25,7 @@ class Head:
 
     labels: tuple[str, ...]  #: in the order of the logits
     temperature: float  #: what the logits are divided by, so that probabilities mean what they say
-    please_check: float  #: from this confidence on nine in ten answers were right on the calibration posts
+    please_check: Mapping[str, float]  #: label -> confidence from which on nine in ten calibration posts were right
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +35,7 @@ class ModelConfig:
     name: str
     version: str
     max_tokens: int
+    languages: tuple[str, ...]  #: ISO 639-1: those in which its confidence can be trusted
     heads: Mapping[str, Head]
     emergency: float  #: from this probability on, a post goes to the emergency lane whatever the most likely label is
     trained_on: Mapping[str, Mapping[str, object]]  #: set -> rows and sha256 of what it taught
@@ -49,8 +55,10 @@ class ModelConfig:
             name="harken-minilm",
             version=version,
             max_tokens=MAX_TOKENS,
+            languages=("en",),
             heads={
-                head: Head(labels=tuple(labels), temperature=1.0, please_check=0.5) for head, labels in heads.items()
+                head: Head(labels=tuple(labels), temperature=1.0, please_check=dict.fromkeys(labels, 0.5))
+                for head, labels in heads.items()
             },
             emergency=0.5,
             trained_on=trained_on,
@@ -62,15 +70,31 @@ class ModelConfig:
 class Bands:
     """Where a model's answers need a person's eye."""
 
-    please_check: Mapping[str, float]  #: head -> confidence below which staff are asked to check its label
+    please_check: Mapping[str, Mapping[str, float]]  #: head -> label -> confidence below which it is to be checked
+    languages: tuple[str, ...]  #: in any other, every answer is to be checked
     emergency: float  #: probability of ``emergency`` from which a post is treated as one
+
+    def to_check(self, said: Classification) -> tuple[str, ...]:
+        """The heads whose answer staff should check; a service only where the post concerns one."""
+        return tuple(
+            head
+            for head in self.please_check
+            if (head != "service_code" or said.intent in SERVICE_INTENTS) and self._doubtful(head, said)
+        )
+
+    def _doubtful(self, head: str, said: Classification) -> bool:
+        scores = said.scores[head]
+        label = max(scores, key=lambda label: scores[label])
+        return said.language not in self.languages or scores[label] < self.please_check[head][label]
 
 
 def bands(folder: Path | None = None) -> Bands:
     """The thresholds that belong to a model; the shipped one's without ``folder``. The pipeline applies them."""
     config = read_config(folder or SHIPPED)
     return Bands(
-        please_check={name: head.please_check for name, head in config.heads.items()}, emergency=config.emergency
+        please_check={name: head.please_check for name, head in config.heads.items()},
+        languages=config.languages,
+        emergency=config.emergency,
     )
 
 
@@ -90,7 +114,7 @@ def read_config(folder: Path) -> ModelConfig:
             )
             for name, head in table.pop("heads").items()
         }
-        return ModelConfig(heads=heads, **table)
+        return ModelConfig(heads=heads, languages=tuple(table.pop("languages")), **table)
     except (KeyError, TypeError, AttributeError) as err:
         raise ValueError(f"{path} is not a model's config: {err}") from err
 

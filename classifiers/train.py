@@ -103,7 +103,7 @@ def train(
     export(model, out / INT8_FILE, full_precision=full_precision)
     facts = {"seed": seed, "epochs": epochs, "encoder": f"all-MiniLM-L6-v2 sha256:{ENCODER_SHA256}"}
     write_config(out, ModelConfig.fresh(HEADS, version=version, trained_on=_tally(shares), facts=facts))
-    calibrate(out, data)
+    calibrate(out, data, exclude_terms)
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
 
@@ -171,7 +171,10 @@ def _label_weights(examples: Iterable[Example]) -> list[Tensor]:
     return weights
 
 
-def _fit(model: JointModel, course: _Course, *, checkpoint: Path | None, progress: bool) -> None:
+def _fit(
+    model: JointModel, course: _Course, *, checkpoint: Path | None, progress: bool, stop_after: int | None = None
+) -> None:
+    """Learns the course, or its first ``stop_after`` epochs."""
     optimizer = torch.optim.AdamW(
         [
             {"params": model.encoder.parameters(), "lr": ENCODER_RATE},
@@ -184,7 +187,7 @@ def _fit(model: JointModel, course: _Course, *, checkpoint: Path | None, progres
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
     parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
     model.train()
-    for epoch in range(_resume(parts, checkpoint), course.epochs):
+    for epoch in range(_resume(parts, checkpoint), stop_after or course.epochs):
         torch.manual_seed(course.seed * 1_000 + epoch)  # dropout too is the same after a resumed run
         batches = course.batches(epoch)
         for batch in _shown(batches, f"epoch {epoch + 1} of {course.epochs}", progress=progress):

@@ -16,16 +16,20 @@ from numpy.typing import NDArray
 
 from classifiers import language
 from classifiers.base import Classification, Classifier
-from classifiers.model_folder import INT8_FILE, NO_SERVICE, SHIPPED, TOKENIZER_FILE, ModelConfig, read_config
+from classifiers.model_folder import (
+    INT8_FILE,
+    NO_SERVICE,
+    SERVICE_INTENTS,
+    SHIPPED,
+    TOKENIZER_FILE,
+    ModelConfig,
+    read_config,
+)
 from classifiers.normalise import normalise
-from vocabulary import Intent
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from tokenizers import Tokenizer
-
-#: Intents that concern a service; any other has no service code.
-SERVICE_INTENTS = frozenset({Intent.REPORT, Intent.STATUS, Intent.QUESTION})
 
 
 def load(folder: Path | None = None, *, threads: int | None = None) -> "TransformerClassifier":

@@ -82,7 +82,7 @@ def test_the_table_and_the_card_name_every_set(report: evaluate.Report, tmp_path
 def test_scores_are_what_they_say() -> None:
     answers = Answers(logits=np.log([[0.8, 0.2], [0.6, 0.4], [0.3, 0.7], [0.9, 0.1]]), wanted=np.array([0, 0, 1, 1]))
 
-    score = evaluate.score(answers, ("a", "b"), temperature=1, please_check=0.65)
+    score = evaluate.score(answers, ("a", "b"), temperature=1, please_check={"a": 0.65, "b": 0.65})
 
     assert score.accuracy == 0.75
     assert score.macro_recall == 0.75
@@ -115,6 +115,13 @@ def test_the_band_starts_where_nine_in_ten_are_right() -> None:
 
 def test_a_head_that_is_never_good_enough_is_always_checked() -> None:
     assert calibrate.confidence_for(np.array([[0.9, 0.1]]), np.array([1])) == 0.99
+
+
+def test_a_thin_label_is_not_trusted_for_the_sake_of_an_easy_one() -> None:
+    probabilities = np.array([[0.7, 0.3]] * 30 + [[0.4, 0.6]] * 3)
+    wanted = np.array([0] * 30 + [1] * 3)
+
+    assert calibrate.label_bands(probabilities, wanted, ("easy", "thin")) == {"easy": 0.7, "thin": 0.9}
 
 
 def test_no_training_post_is_a_copy_of_one_to_be_tested_on(data: Path) -> None:

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from classifiers import model_folder
-from classifiers.model_folder import SHIPPED, bands, read_config
-from vocabulary import GENERAL_CODES, Intent, Sentiment, Urgency
+from classifiers.model_folder import SHIPPED, Bands, bands, read_config
+from vocabulary import GENERAL_CODES, Classification, Intent, Sentiment, Urgency
 
 
 def test_the_shipped_model_answers_in_our_words() -> None:
@@ -20,8 +20,40 @@ def test_bands_are_probabilities() -> None:
     found = bands()
 
     assert set(found.please_check) == set(read_config(SHIPPED).heads)
-    assert all(0 <= confidence < 1 for confidence in found.please_check.values())
+    assert all(0 <= confidence < 1 for labels in found.please_check.values() for confidence in labels.values())
     assert 0 < found.emergency <= 0.5
+
+
+def a_classification(*, language: str = "en", intent: str = "report", service: float = 0.9) -> Classification:
+    return Classification(
+        intent=intent,
+        service_code="noise",
+        sentiment="neutral",
+        urgency="normal",
+        language=language,
+        scores={"intent": {intent: 0.9}, "service_code": {"noise": service}},
+        model="m",
+    )
+
+
+BANDS = Bands(
+    please_check={"intent": {"report": 0.8, "other": 0.8}, "service_code": {"noise": 0.8}},
+    languages=("en",),
+    emergency=0.2,
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "heads"),
+    [
+        pytest.param(a_classification(), (), id="sure"),
+        pytest.param(a_classification(service=0.7), ("service_code",), id="one head in doubt"),
+        pytest.param(a_classification(intent="other", service=0.7), (), id="no service concerned"),
+        pytest.param(a_classification(language="es"), ("intent", "service_code"), id="a language it does not know"),
+    ],
+)
+def test_what_staff_should_check(said: Classification, heads: tuple[str, ...]) -> None:
+    assert BANDS.to_check(said) == heads
 
 
 def test_the_shipped_model_names_its_data_and_their_terms() -> None:
