@@ -50,9 +50,8 @@ def list_accounts(d: Deployed, who: Viewer, asked: Annotated[Paged, Query()]) ->
         rows = [row for row in _accounts(session, d) if _seen(who, row)]
         start = next((i for i, row in enumerate(rows) if asked.cursor is not None and row.name > asked.cursor), 0)
         page = rows[start : start + asked.limit] if asked.cursor is None or start else []
-        items = _shown(session, d, page)
-    more = page and page[-1] is not rows[-1]
-    return shapes.Listed(items=items, next=page[-1].name if more else None)
+        more = bool(page) and page[-1] is not rows[-1]
+        return shapes.Listed(items=_shown(session, d, page), next=page[-1].name if more else None)
 
 
 def _accounts(session: Session, d: Deployment) -> list[AccountRow]:
@@ -88,7 +87,7 @@ def list_switches(d: Deployed, _who: Viewer, asked: Annotated[Paged, Query()]) -
     """Every switch that was ever touched, the last touched first."""
     with d.store.reading() as session:
         rows = sorted(facts.switches(session).items(), key=lambda one: one[1].changed_at, reverse=True)
-    return shapes.Listed(items=[shown.kill_switch(scope, row) for scope, row in rows[: asked.limit]])
+        return shapes.Listed(items=[shown.kill_switch(scope, row) for scope, row in rows[: asked.limit]])
 
 
 @kill_switch.put("")
@@ -120,7 +119,7 @@ def list_attention(d: Deployed, who: Viewer, asked: Annotated[Paged, Query()]) -
     with d.store.reading() as session, paging():
         found = inbox.attention(session, sight.sight(who, d.services), page)
         names = _account_names(session)
-    return shapes.Listed(items=[shown.attention(row, names) for row in found.rows], next=found.next)
+        return shapes.Listed(items=[shown.attention(row, names) for row in found.rows], next=found.next)
 
 
 def _account_names(session: Session) -> dict[int, str]:
@@ -162,7 +161,7 @@ def list_alarms(d: Deployed, who: Viewer, asked: Annotated[Paged, Query()]) -> s
     page = Slice(limit=asked.limit, cursor=asked.cursor)
     with d.store.reading() as session, paging():
         found = inbox.alarms(session, sight.sight(who, d.services), page)
-    return shapes.Listed(items=[shown.alarm(row) for row in found.rows], next=found.next)
+        return shapes.Listed(items=[shown.alarm(row) for row in found.rows], next=found.next)
 
 
 @audit.get("")
@@ -170,4 +169,4 @@ def list_audit(d: Deployed, _who: Viewer, asked: Annotated[Paged, Query()]) -> s
     """The append-only log, the newest entry first: ids and hashes, never words. `harken verify-audit` checks it."""
     with d.store.reading() as session, paging():
         found = inbox.audit(session, Slice(limit=asked.limit, cursor=asked.cursor))
-    return shapes.Listed(items=[shown.audit(row) for row in found.rows], next=found.next)
+        return shapes.Listed(items=[shown.audit(row) for row in found.rows], next=found.next)

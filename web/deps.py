@@ -5,6 +5,7 @@ The structure test knows a guarded route by these dependencies, so a new one is 
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -48,10 +49,11 @@ def caller(d: Deployed, given: Annotated[HTTPAuthorizationCredentials | None, De
     with d.store.reading() as session:
         row = people.token_row(session, given.credentials)
         who = None if row is None else people.principal_of_token_row(session, row)
-    if row is None or who is None:
+        token_id = row.id if row is not None and _long_ago(row.used_at) else None
+    if who is None:
         raise Unauthenticated("this token is not known, or was ended")
-    if row.used_at is None or row.used_at + sign_in.SEEN_EVERY < now():
-        _note(d, ApiTokenRow, row.id, "used_at")
+    if token_id is not None:
+        _note(d, ApiTokenRow, token_id, "used_at")
     return who
 
 
@@ -85,9 +87,14 @@ def who_is_signed_in(request: Request, d: Deployment) -> Principal | None:
     with d.store.reading() as session:
         row = sign_in.web_session(session, secret)
         who = None if row is None else sign_in.principal_of_session_row(session, row)
-    if row is not None and who is not None and row.seen_at + sign_in.SEEN_EVERY < now():
-        _note(d, WebSessionRow, row.id, "seen_at")
+        session_id = row.id if row is not None and _long_ago(row.seen_at) else None
+    if who is not None and session_id is not None:
+        _note(d, WebSessionRow, session_id, "seen_at")
     return who
+
+
+def _long_ago(moment: datetime | None) -> bool:
+    return moment is None or moment + sign_in.SEEN_EVERY < now()
 
 
 def _note(d: Deployment, table: type[Any], row_id: int, column: str) -> None:

@@ -111,7 +111,7 @@ class Once:
             return None
         with self.store.reading() as session:
             row = people.token_row(session, secret.strip())
-        return None if row is None else f"token:{row.id}"
+            return None if row is None else f"token:{row.id}"
 
     def _begin(self, principal: str, key: str, sha: str) -> Begun | Answered:
         with self.store.writing() as session:

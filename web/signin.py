@@ -66,11 +66,10 @@ def sign_out(request: Request, d: Deployed) -> Response:
 @router.get("/console/welcome/{token}")
 def welcome(request: Request, d: Deployed, token: str) -> Response:
     """The one-time link. Looking does not use it up: mail scanners look, too."""
-    with d.store.reading() as session:
-        row = people.of_link(session, token)
-    if row is None:
+    email = _email_of_link(d, token)
+    if email is None:
         return page(request, "console/welcome.html", status=404, error=USED_UP, email=None)
-    return page(request, "console/welcome.html", error=None, email=row.email)
+    return page(request, "console/welcome.html", error=None, email=email)
 
 
 @router.post("/console/welcome/{token}")
@@ -78,20 +77,25 @@ def set_password(
     request: Request, d: Deployed, token: str, password: Annotated[str, Form(max_length=1000)] = ""
 ) -> Response:
     """Set the password, use the link up, and start a session."""
-    with d.store.reading() as session:
-        row = people.of_link(session, token)
-    if row is None:
+    email = _email_of_link(d, token)
+    if email is None:
         return page(request, "console/welcome.html", status=404, error=USED_UP, email=None)
     try:
-        passwords.check(password, email=row.email)
+        passwords.check(password, email=email)
     except Invalid as err:
-        return page(request, "console/welcome.html", status=422, error=str(err), email=row.email)
+        return page(request, "console/welcome.html", status=422, error=str(err), email=email)
     kept = passwords.hashed(password)
     with d.store.writing() as session:
         secret = sign_in.use_link(session, token, kept)
     if secret is None:
         return page(request, "console/welcome.html", status=404, error=USED_UP, email=None)
     return _welcome_in(d, secret, HOME)
+
+
+def _email_of_link(d: Deployment, token: str) -> str | None:
+    with d.store.reading() as session:
+        row = people.of_link(session, token)
+        return None if row is None else row.email
 
 
 def _welcome_in(d: Deployment, secret: str, to: str) -> Response:
