@@ -10,10 +10,14 @@ from fastapi.staticfiles import StaticFiles
 from pipeline.deployment import Deployment
 from web import (
     answers,
+    api_accounts,
+    api_alarms,
+    api_attention,
+    api_audit,
     api_drafts,
+    api_kill_switch,
     api_mentions,
     api_requests,
-    api_running,
     api_trends,
     console_accounts,
     console_attention,
@@ -38,11 +42,11 @@ API = (
     api_drafts.router,
     api_requests.router,
     api_trends.router,
-    api_running.accounts,
-    api_running.kill_switch,
-    api_running.attention,
-    api_running.alarms,
-    api_running.audit,
+    api_accounts.router,
+    api_kill_switch.router,
+    api_attention.router,
+    api_alarms.router,
+    api_audit.router,
     health.router,
 )
 #: Pages for people; not in the document.
