@@ -20,6 +20,7 @@ from store.desk.drafts import DraftCard
 from store.desk.thread import MentionCard, Thread
 from store.people import Principal
 from store.refusals import Conflict, Forbidden, Invalid
+from store.sight import sight
 from store.tables import AccountRow, DraftRow, MentionRow
 from vocabulary import Intent, Policy, Purpose, Sentiment, Urgency
 from web.pages import is_htmx, page
@@ -114,10 +115,11 @@ def show_desk(
 ) -> Response:
     """The desk, or for HTMX the piece of it that changed, with the thread beside it."""
     with d.store.reading() as session:
-        found = thread.thread(session, conversation_id, who)
+        found = thread.thread(session, conversation_id, sight(who, d.services))
         context = desk_context(d, session, who, found)
         before, after = inbox.neighbours(
-            (line.conversation_id for line in inbox.lines(session, inbox.Wanted(), who)), conversation_id
+            (line.conversation_id for line in inbox.lines(session, inbox.Wanted(), sight(who, d.services))),
+            conversation_id,
         )
     context |= {"before": before, "after": after, "trouble": trouble} | more
     status = trouble.status if trouble else 200

@@ -14,6 +14,7 @@ from store import content, requests
 from store.desk import thread
 from store.desk.drafts import DraftCard
 from store.people import Principal
+from store.sight import sight
 from store.tables import DraftRow, RequestProposalRow
 from web.console_context import desk_context, measured, show_desk, tried
 from web.deps import Deployed, StaffApprover, StaffDep, StaffResponder
@@ -127,7 +128,7 @@ def draft(request: Request, d: Deployed, who: StaffDep, draft_id: int, seen: str
     """A draft that is on its way, once its state is another than the asker has seen."""
     with d.store.reading() as session:
         conversation_id, mention_id = thread.conversation_of(session, draft_id=draft_id)
-        found = thread.thread(session, conversation_id, who)
+        found = thread.thread(session, conversation_id, sight(who, d.services))
         card = found.card(mention_id)
         current = next((one for one in card.drafts if one.id == draft_id), None) or _last(card.drafts)
         if not is_htmx(request) or current is None:
@@ -149,7 +150,7 @@ def length(
     """The length of a text by the platform's own count, while it is typed."""
     with d.store.reading() as session:
         conversation_id, _ = thread.conversation_of(session, draft_id=draft_id)
-        platform = thread.thread(session, conversation_id, who).platform
+        platform = thread.thread(session, conversation_id, sight(who, d.services)).platform
     counted = measured(d, platform, text.replace("\r\n", "\n"))
     return page(request, "console/conversations/_length.html", measured=counted)
 
@@ -257,7 +258,7 @@ def decided(
     """Decide, then show the mention as it stands; what is refused keeps what was typed."""
     with d.store.reading() as session:
         conversation_id, mention_id = thread.conversation_of(session, draft_id=draft_id)
-        thread.thread(session, conversation_id, who)  # within the grants, or there is none
+        thread.thread(session, conversation_id, sight(who, d.services))  # within the grants, or there is none
     trouble = tried(act, draft_id=draft_id, mention_id=mention_id, typed=form.typed if form else {})
     if trouble is None and not is_htmx(request):
         return RedirectResponse(f"/console/conversations/{conversation_id}#mention-{mention_id}", status_code=303)

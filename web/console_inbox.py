@@ -13,6 +13,7 @@ from store.audit import sha
 from store.desk import inbox
 from store.desk.inbox import VIEWS, Wanted
 from store.people import Principal
+from store.sight import sight
 from web.console_context import service_names
 from web.deps import Deployed, StaffDep
 from web.pages import is_htmx, page, rendered
@@ -51,8 +52,9 @@ def context(d: Deployment, who: Principal, filters: dict[str, str], request: Req
         **{name: filters[name] for name in ("view", "platform", "service", "urgency", "q")},
         owner_id=(who.staff_id or 0) if filters["mine"] else None,
     )
+    seen = sight(who, d.services)
     with d.store.reading() as session:
-        found = {"lines": inbox.lines(session, wanted, who, limit=LIMIT), "counts": inbox.counts(session, who)}
+        found = {"lines": inbox.lines(session, wanted, seen, limit=LIMIT), "counts": inbox.counts(session, seen)}
     filtered = any(value for name, value in filters.items() if name != "view")
     made: dict[str, Any] = found | {
         "who": who,

@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from pipeline import decide
 from store.desk import thread
 from store.people import Principal
+from store.sight import sight
 from web.console_context import show_desk, tried
 from web.console_inbox import LIST, Filters, context
 from web.deps import Deployed, StaffResponder
@@ -60,7 +61,7 @@ def correct(
     def act() -> object:
         with d.store.reading() as session:
             conversation_id, _ = thread.conversation_of(session, mention_id=mention_id)
-            stands = thread.thread(session, conversation_id, who).card(mention_id).assessed
+            stands = thread.thread(session, conversation_id, sight(who, d.services)).card(mention_id).assessed
         changes = {name: value for name, value in given.items() if stands and getattr(stands, name).value != value}
         return decide.correct(d, who, mention_id, changes=changes) if changes else None
 

@@ -11,6 +11,7 @@ from pipeline import decide
 from pipeline.deployment import Deployment
 from store.desk import requests
 from store.people import Principal
+from store.sight import sight
 from vocabulary import Outcome
 from web.console_context import Trouble, tried
 from web.deps import Deployed, StaffDep, StaffResponder
@@ -27,7 +28,9 @@ def requests_page(
     """The newest requests that fit."""
     older = int(before) if before.isdigit() else None
     with d.store.reading() as session:
-        lines = requests.requests(session, who, status=status, service=service, q=q.strip()[:100], before=older)
+        lines = requests.requests(
+            session, sight(who, d.services), status=status, service=service, q=q.strip()[:100], before=older
+        )
     asked = {"status": status, "service": service, "q": q}
     return page(
         request, "console/requests/list.html", who=who, lines=lines, asked=asked, statuses=STATUSES, services=d.services
@@ -66,6 +69,6 @@ def close(
 
 def _context(d: Deployment, who: Principal, request_id: int, trouble: Trouble | None = None) -> dict[str, Any]:
     with d.store.reading() as session:
-        found = requests.request(session, request_id, who)
+        found = requests.request(session, request_id, sight(who, d.services))
     builtin = d.settings.crm.kind == "builtin"
     return {"who": who, "one": found, "outcomes": list(Outcome), "builtin": builtin, "trouble": trouble}

@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Select, and_, case, func, or_, select, union
 from sqlmodel import Session, col
 
+from store import sight
 from store.desk.assessed import Assessed, as_it_stands, corrections_of, latest, lay_over
-from store.people import Principal
+from store.sight import Sight
 from store.tables import (
     AlarmRow,
     AssessmentRow,
@@ -19,7 +20,6 @@ from store.tables import (
     IdentityRow,
     MentionRevisionRow,
     MentionRow,
-    MentionSourceRow,
     PlaceRow,
     StaffRow,
 )
@@ -107,9 +107,9 @@ class Counts:
     waiting: int
 
 
-def lines(session: Session, wanted: Wanted, who: Principal, *, limit: int = 100) -> list[Line]:
+def lines(session: Session, wanted: Wanted, seen: Sight, *, limit: int = 100) -> list[Line]:
     """The conversations of a view: emergencies, then urgency, then what is due soonest, then age."""
-    rows = session.execute(_query(wanted, who).limit(limit * 3)).all()
+    rows = session.execute(_query(wanted, seen).limit(limit * 3)).all()
     corrections = corrections_of(session, [row.MentionRow.id for row in rows])
     found: dict[int, list[Any]] = {}
     for row in rows:
@@ -117,11 +117,11 @@ def lines(session: Session, wanted: Wanted, who: Principal, *, limit: int = 100)
     return [_line(group, corrections) for group in list(found.values())[:limit]]
 
 
-def counts(session: Session, who: Principal) -> Counts:
+def counts(session: Session, seen: Sight) -> Counts:
     """All counts in one query."""
     parts = [
         select(func.count(func.distinct(MentionRow.conversation_id)))
-        .where(col(MentionRow.id).in_(_of_view(view)), *_within(who))
+        .where(col(MentionRow.id).in_(_of_view(view)), sight.mentions(seen))
         .scalar_subquery()
         for view in ("alarms", "needs", "held", "waiting")
     ]
@@ -161,18 +161,7 @@ def _of_view(view: str) -> Any:
     return views[view]
 
 
-def _within(who: Principal) -> list[Any]:
-    """The reader's grants: accounts, and direct messages for those who answer residents."""
-    limits: list[Any] = []
-    if who.account_ids is not None:
-        heard = select(col(MentionSourceRow.mention_id)).where(col(MentionSourceRow.account_id).in_(who.account_ids))
-        limits.append(col(MentionRow.id).in_(heard))
-    if not who.roles - {"admin"}:
-        limits.append(col(MentionRow.visibility) != "direct")
-    return limits
-
-
-def _query(wanted: Wanted, who: Principal) -> Select[*tuple[Any, ...]]:
+def _query(wanted: Wanted, seen: Sight) -> Select[*tuple[Any, ...]]:
     urgency = as_it_stands("urgency")
     live = select(func.max(DraftRow.id)).where(
         col(DraftRow.mention_id) == col(MentionRow.id),
@@ -197,7 +186,7 @@ def _query(wanted: Wanted, who: Principal) -> Select[*tuple[Any, ...]]:
         .outerjoin(AlarmRow, and_(col(AlarmRow.mention_id) == col(MentionRow.id), col(AlarmRow.outcome).is_(None)))
         .outerjoin(PlaceRow, col(PlaceRow.id) == col(MentionRow.place_id))
         .outerjoin(StaffRow, col(StaffRow.id) == col(ConversationRow.owner_id))
-        .where(col(MentionRow.id).in_(_of_view(wanted.view)), *_within(who), *_asked(wanted, urgency))
+        .where(col(MentionRow.id).in_(_of_view(wanted.view)), sight.mentions(seen), *_asked(wanted, urgency))
         .order_by(
             case((col(AlarmRow.id).is_not(None), 0), else_=1) if wanted.view != "all" else col(MentionRow.historic),
             rank if wanted.view != "all" else newest_first,

@@ -6,9 +6,10 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from store import sight
 from store.desk.rows import by_id, by_key
-from store.people import Principal
 from store.refusals import Missing
+from store.sight import Sight
 from store.tables import (
     ContentRow,
     DepartmentRow,
@@ -114,10 +115,10 @@ def requests_of(session: Session, mention_ids: Iterable[int]) -> dict[int, list[
 
 
 def requests(
-    session: Session, who: Principal, *, status: str = "", service: str = "", q: str = "", before: int | None = None
+    session: Session, seen: Sight, *, status: str = "", service: str = "", q: str = "", before: int | None = None
 ) -> list[RequestLine]:
     """The newest fifty that fit."""
-    query = select(ServiceRequestRow).order_by(col(ServiceRequestRow.id).desc()).limit(50)
+    query = select(ServiceRequestRow).where(sight.requests(seen)).order_by(col(ServiceRequestRow.id).desc()).limit(50)
     if status:
         query = query.where(ServiceRequestRow.status == status)
     if service:
@@ -129,19 +130,17 @@ def requests(
         )
     if before is not None:
         query = query.where(col(ServiceRequestRow.id) < before)
-    if who.department_ids is not None:
-        query = query.where(col(ServiceRequestRow.department_id).in_(who.department_ids))
     return _lines(session, list(session.exec(query)))
 
 
-def request(session: Session, request_id: int, who: Principal) -> RequestCard:
+def request(session: Session, request_id: int, seen: Sight) -> RequestCard:
     """One request.
 
     Raises:
         Missing: there is none, or none within the grants.
     """
     row = session.get(ServiceRequestRow, request_id)
-    if row is None or (who.department_ids is not None and row.department_id not in who.department_ids):
+    if row is None or not sight.may(session, sight.requests(seen), ServiceRequestRow, request_id):
         raise Missing("There is no such request.")
     words = by_id(session, ContentRow, (row.description_id, row.status_notes_id))
     department = session.get(DepartmentRow, row.department_id) if row.department_id else None

@@ -8,13 +8,14 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from store import sight
 from store.desk.assessed import Assessed, corrections_of, lay_over
 from store.desk.drafts import DraftCard, drafts_of
 from store.desk.inbox import AlarmLine, alarm_line
 from store.desk.requests import RequestLine, requests_of
 from store.desk.rows import by_id, by_key, grouped
-from store.people import Principal
 from store.refusals import Missing
+from store.sight import Sight
 from store.tables import (
     AccountRow,
     AlarmRow,
@@ -139,7 +140,7 @@ class Thread:
         return next(card for card in self.cards if card.id == mention_id)
 
 
-def thread(session: Session, conversation_id: int, who: Principal) -> Thread:
+def thread(session: Session, conversation_id: int, seen: Sight) -> Thread:
     """A conversation with everything on it.
 
     Raises:
@@ -147,7 +148,7 @@ def thread(session: Session, conversation_id: int, who: Principal) -> Thread:
     """
     row = session.get(ConversationRow, conversation_id)
     mentions = list(session.exec(select(MentionRow).where(MentionRow.conversation_id == conversation_id)))
-    if row is None or not _may_read(session, mentions, who):
+    if row is None or not any(sight.may(session, sight.mentions(seen), MentionRow, one.id) for one in mentions):
         raise Missing("There is no such conversation.")
     ids = [mention.id for mention in mentions]
     words = _words(session, mentions)
@@ -196,17 +197,6 @@ def people(session: Session) -> list[tuple[str, str]]:
     """E-mail and name of everybody who can own a conversation."""
     rows = session.exec(select(StaffRow).where(col(StaffRow.disabled_at).is_(None)).order_by(StaffRow.email))
     return [(row.email, row.name or row.email) for row in rows]
-
-
-def _may_read(session: Session, mentions: Sequence[MentionRow], who: Principal) -> bool:
-    if not mentions:
-        return False
-    if not who.roles - {"admin"} and any(mention.visibility == "direct" for mention in mentions):
-        return False
-    if who.account_ids is None:
-        return True
-    heard = select(MentionSourceRow.account_id).where(col(MentionSourceRow.mention_id).in_([m.id for m in mentions]))
-    return any(who.may_touch(account_id) for account_id in session.exec(heard))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
