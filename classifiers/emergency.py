@@ -18,6 +18,10 @@ from classifiers.normalise import normalise
 
 WORDS_FILE = Path(__file__).with_name("emergency.toml")
 
+READ_AT_MOST = 20_000  #: characters
+STRETCH = 1_500  #: characters searched at a time: normalise() keeps no more than 2,000
+OVERLAP = 300  #: longer than what any pattern spans in plain writing
+
 _LISTS = ("person", "human", "thing", "persona")
 _OVERDOSED = re.compile(r"\bo\.?d\.?['’](?:ed|d)\b", re.IGNORECASE)  # "OD'd": without its apostrophe it is "odd"
 _LAUGHTER = re.compile("[😂🤣😹💀]|\\b(?:lol|lmf?ao|rofl|(?:ha){2,}h?|(?:ja){2,}j?|(?:je){2,})\\b", re.IGNORECASE)
@@ -52,7 +56,16 @@ class _Words:
 
 
 def find_emergency(text: str) -> EmergencyFound | None:
-    """The first danger that the post speaks of, self-harm before all others; None if there is none."""
+    """The first danger that the post speaks of, self-harm before all others; None if there is none.
+
+    A long post is read stretch by stretch, so that a cry at its end is heard too, up to its first 20,000 characters.
+    """
+    text = text[:READ_AT_MOST]
+    found = [_find(text[start : start + STRETCH + OVERLAP]) for start in range(0, max(len(text) - OVERLAP, 1), STRETCH)]
+    return min((one for one in found if one), key=lambda one: not one.self_harm, default=None)
+
+
+def _find(text: str) -> EmergencyFound | None:
     words = _words()
     plain = _plain(text)
     literal: str | None = None
@@ -72,7 +85,7 @@ def find_emergency(text: str) -> EmergencyFound | None:
 
 def _plain(text: str) -> str:
     """Lower case, no accents, no apostrophes, no emoji: 🔥 is praise far more often than a fire."""
-    words = normalise(_OVERDOSED.sub("overdosed", text[:10_000]), emoji_as_words=False)
+    words = normalise(_OVERDOSED.sub("overdosed", text), emoji_as_words=False)
     words = unicodedata.normalize("NFKD", words).casefold()
     words = "".join(character for character in words if not unicodedata.combining(character))
     return words.replace("’", "'").replace("'", "")
@@ -80,7 +93,7 @@ def _plain(text: str) -> str:
 
 def _elsewhere(text: str, plain: str, words: _Words) -> bool:
     """Whether the post laughs, or tells of another time or place, and says nothing of now."""
-    told = words.another_time.search(plain) or _LAUGHTER.search(text[:10_000])
+    told = words.another_time.search(plain) or _LAUGHTER.search(text)
     return bool(told) and not words.now.search(plain)
 
 

@@ -48,6 +48,13 @@ def test_styled_and_hidden_letters_are_read() -> None:
     assert find_emergency("g\u200bas le\u00adak on Main") is not None
 
 
+@pytest.mark.parametrize("before", [0, 1_490, 1_650, 3_000, 9_000])
+def test_a_cry_at_the_end_of_a_long_post_is_heard(before: int) -> None:
+    story = ("The council met again and talked about the budget of the parks. " * 200)[:before]
+
+    assert find_emergency(f"{story} My neighbor's house is on fire, 220 Birch Lane") is not None
+
+
 @pytest.mark.parametrize(
     "text",
     [
