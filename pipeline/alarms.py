@@ -76,7 +76,7 @@ def ring(deployment: Deployment, *, at: datetime | None = None) -> int:
     """Notify, remind and escalate what nobody acknowledged; gives how many alarms rang."""
     moment = at or now()
     with deployment.store.writing() as session:
-        rings = [_claim(session, deployment, row, moment) for row in _due(session, deployment, moment)]
+        rings = [_claim(session, deployment, row, moment) for row in due(session, deployment, moment)]
     for one in rings:
         delivered = sum(notify(door, title=one.title, body=one.body) for door in one.doors)
         with deployment.store.writing() as session:
@@ -84,7 +84,8 @@ def ring(deployment: Deployment, *, at: datetime | None = None) -> int:
     return len(rings)
 
 
-def _due(session: Session, deployment: Deployment, moment: datetime) -> list[AlarmRow]:
+def due(session: Session, deployment: Deployment, moment: datetime) -> list[AlarmRow]:
+    """The open alarms that are to ring at a moment, the oldest first."""
     query = select(AlarmRow).where(col(AlarmRow.outcome).is_(None)).order_by(col(AlarmRow.id))
     remind = deployment.settings.alarms.remind_every
     return [

@@ -109,7 +109,7 @@ def _keep(session: Session, deployment: Deployment, one: _Read, answer: Classifi
                 urgency=Urgency.EMERGENCY if urgent else _not_emergency(answer),
                 language=answer.language,
                 scores={head: dict(scores) for head, scores in answer.scores.items()},
-                please_check=unsure(answer, confidence),
+                please_check=list(confidence.to_check(answer)),
                 signal=signal.value if signal else None,
             )
         )
@@ -123,11 +123,6 @@ def _keep(session: Session, deployment: Deployment, one: _Read, answer: Classifi
     session.add(row)
     if not row.historic:
         work.put(session, "draft", row.id)
-
-
-def unsure(answer: Classification, confidence: Bands) -> list[str]:
-    """The fields whose best label is below the stated band: staff are asked to check them."""
-    return [head for head, floor in confidence.please_check.items() if max(answer.scores[head].values()) < floor]
 
 
 def _not_emergency(answer: Classification) -> str:

@@ -436,7 +436,7 @@ def case_of(
         outcome=None,
         link=link,
         request_status=wanted.request_status,
-        after_hours=not is_open(now(), deployment.calendar),
+        after_hours=not is_open(mention.posted_at, deployment.calendar),  # stays true, whenever it is approved
         self_harm=wanted.self_harm or bool(alarm and alarm.self_harm),
         emergency_kind=None,
         reopened=wanted.reopens is not None,

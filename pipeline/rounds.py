@@ -7,6 +7,8 @@ import os
 import time
 from datetime import timedelta
 
+from sqlmodel import Session
+
 from errors import AdapterError
 from pipeline import act_replies, act_tickets, alarms, assess, draft, follow_up, listen
 from pipeline.deployment import Deployment, account_row
@@ -50,8 +52,7 @@ def poll_crm(deployment: Deployment) -> Round:
 
 def process(deployment: Deployment, *, worker: str = WORKER) -> int:
     """Take everything that is due a step further, once; gives how much was done. Alarms come first."""
-    done = alarms.ring(deployment)
-    done += assess.assess_due(deployment, worker=worker)
+    done = assess.assess_due(deployment, worker=worker)
     done += alarms.ring(deployment)
     done += draft.draft_due(deployment, worker=worker)
     done += act_tickets.file_due(deployment, worker=worker)
@@ -69,3 +70,8 @@ def process_all(deployment: Deployment, *, worker: str = WORKER, at_most: timede
             break
         total += done
     return total
+
+
+def alarms_due(session: Session, deployment: Deployment) -> bool:
+    """Whether an alarm is to ring now."""
+    return bool(alarms.due(session, deployment, now()))

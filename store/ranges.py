@@ -11,6 +11,8 @@ from vocabulary import Page, Range
 
 #: Platforms list posts late; so much of what was already walked is walked again. Source: reliability notes, b3.1.
 OVERLAP = timedelta(minutes=2)
+#: A platform's clock is not ours; it is never further off than this.
+CLOCKS_DIFFER = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,9 +33,7 @@ def open_range(session: Session, account_id: int, source: str, *, backfill: time
     if row is None:
         last = _newest(session, account_id, source, is_open=False)
         started = now()
-        since = (
-            started - backfill if last is None else min(last.started_at, last.newest_at or last.started_at) - OVERLAP
-        )
+        since = started - backfill if last is None else _since(last)
         row = SourceRangeRow(account_id=account_id, source=source, since=since, started_at=started)
         if last is not None:
             row.since_id, row.newest_id, row.newest_at = last.newest_id, last.newest_id, last.newest_at
@@ -43,6 +43,11 @@ def open_range(session: Session, account_id: int, source: str, *, backfill: time
             note_gap(session, account_id, source, row.since, reason="before the first round (backfill)")
     wanted = Range(source=source, since=row.since, since_id=row.since_id, resume_at=row.resume_at)
     return OpenRange(range_id=row.id, wanted=wanted)
+
+
+def _since(last: SourceRangeRow) -> datetime:
+    """From the newest post on, by the platform's clock; on a quiet source from the last walk on, a day earlier."""
+    return max(min(last.started_at, last.newest_at or last.started_at), last.started_at - CLOCKS_DIFFER) - OVERLAP
 
 
 def _newest(session: Session, account_id: int, source: str, *, is_open: bool) -> SourceRangeRow | None:

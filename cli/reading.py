@@ -1,0 +1,139 @@
+"""The classifier by hand: ``classify``, ``train``, ``evaluate``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+import typer
+
+from errors import ConfigError
+
+CHUNK = 256
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the commands on the app."""
+    app.command()(classify)
+    app.command()(train)
+    app.command()(evaluate)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Line:
+    number: int
+    id: Any
+    text: str | None
+    error: str = ""
+
+
+def classify(
+    file: Annotated[Path | None, typer.Argument(help="JSON Lines with id and text; standard input without.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", envvar="HARKEN_CONFIG")] = None,
+) -> None:
+    """Say of each post what it is: JSON Lines in, JSON Lines out, in the same order. Exit 1 if a line was bad."""
+    from classifiers.transformer import load
+
+    city = _city_codes(config)
+    bad = 0
+    lines = _read(_opened(file))
+    classifier = load()
+    while chunk := list(islice(lines, CHUNK)):
+        answers = iter(classifier.classify([line.text for line in chunk if line.text is not None]))
+        for line in chunk:
+            if line.text is None:
+                bad += 1
+                out: dict[str, Any] = {"id": line.id, "line": line.number, "error": line.error}
+            else:
+                answer = next(answers)
+                out = {
+                    "id": line.id,
+                    "intent": answer.intent,
+                    "service_code": city(answer.service_code, line.text),
+                    "sentiment": answer.sentiment,
+                    "urgency": answer.urgency,
+                    "language": answer.language,
+                    "scores": {head: dict(scores) for head, scores in answer.scores.items()},
+                }
+            sys.stdout.write(json.dumps(out, ensure_ascii=True) + "\n")
+        sys.stdout.flush()
+    if bad:
+        raise typer.Exit(1)
+
+
+def _city_codes(config: Path | None) -> Any:
+    """From general codes to the city's own, where a config is named."""
+    if config is None:
+        return lambda code, _text: code
+    from places.services import choose, load_services
+    from settings import load
+
+    services = load_services(load(config).city.services)
+
+    def own(code: str | None, text: str) -> str | None:
+        found = choose(services, code, text) if code else None
+        return found.service_code if found else None
+
+    return own
+
+
+def _opened(file: Path | None) -> IO[bytes]:
+    if file is None:
+        return sys.stdin.buffer
+    try:
+        return file.open("rb")
+    except OSError as err:
+        raise ConfigError(f"{file}: can't be read: {err.strerror}") from err
+
+
+def _read(opened: IO[bytes]) -> Iterator[_Line]:
+    for number, raw in enumerate(opened, start=1):
+        if raw.strip():
+            yield _parse(number, raw)
+
+
+def _parse(number: int, raw: bytes) -> _Line:
+    try:
+        given = json.loads(raw.decode("utf-8-sig" if number == 1 else "utf-8"))
+    except UnicodeDecodeError as err:
+        return _Line(number=number, id=None, text=None, error=f"not UTF-8 at byte {err.start}")
+    except (json.JSONDecodeError, RecursionError) as err:
+        return _Line(number=number, id=None, text=None, error=f"not JSON: {err}")
+    if not isinstance(given, dict):
+        return _Line(number=number, id=None, text=None, error="not an object with id and text")
+    if not isinstance(given.get("text"), str):
+        return _Line(number=number, id=given.get("id"), text=None, error="text is missing or no string")
+    return _Line(number=number, id=given.get("id"), text=given["text"])
+
+
+def train(
+    data: Annotated[Path, typer.Argument(help="The folder with the data sets.")],
+    out: Annotated[Path, typer.Option("--out", help="Where to write the model.")] = Path("var/model"),
+    epochs: Annotated[int, typer.Option("--epochs", min=1)] = 4,
+    seed: Annotated[int, typer.Option("--seed")] = 7,
+    exclude_terms: Annotated[str, typer.Option("--exclude-terms", help="Leave sets out by terms: nc,x")] = "",
+) -> None:
+    """Train a model (needs the extra `train`)."""
+    try:
+        from classifiers.train import train as begin
+    except ModuleNotFoundError as err:
+        raise ConfigError(f"training needs the package {err.name!r}: pip install '.[train]'") from err
+    terms = frozenset(term.strip() for term in exclude_terms.split(",") if term.strip())
+    begin(data, out, epochs=epochs, seed=seed, exclude_terms=terms)
+
+
+def evaluate(
+    data: Annotated[Path, typer.Argument(help="The folder with the data sets.")],
+    model: Annotated[Path | None, typer.Option("--model", help="A model folder; the shipped one without.")] = None,
+) -> None:
+    """Measure a model on the validation parts, and print the tables of the model card."""
+    from classifiers.card import render
+    from classifiers.evaluate import evaluate as measure
+
+    report = measure(data, folder=model, progress=lambda line: typer.echo(line, err=True))
+    typer.echo(render(report))
