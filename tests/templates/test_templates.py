@@ -126,4 +126,4 @@ def test_spanish_says_usted(name: str) -> None:
 def test_no_template_names_the_day_of_answer_on_its_own(name: str) -> None:
     promise = r"\b(today|tomorrow|soon|shortly|within|hours|hoy|mañana|pronto|en breve|horas)\b"
 
-    assert not re.search(promise, re.sub("at all hours|a toda hora", "", source(name)), re.IGNORECASE)
+    assert not re.search(promise, re.sub("at all hours|a toda hora|our office hours", "", source(name)), re.IGNORECASE)
