@@ -62,6 +62,8 @@ def _environment() -> Environment:
         "visible": visible,
         "percent": lambda value: f"{value:.0%}",
         "word": words.word,
+        "ticket_word": words.ticket_word,
+        "scope_word": words.scope_word,
         "changes": changes,
         "web_only": web_only,
     }

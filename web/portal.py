@@ -34,6 +34,7 @@ def receipt(request: Request, d: Deployed, token: str, lang: str = "") -> Respon
     if not found.public:
         return _page(request, d, "receipt.html", lang, one=found, service="", place="")
     service = d.service(found.service_code)
+    place = found.public_description.removeprefix(found.service_name).lstrip(" ,:")  # the name stands above, translated
     spanish = service.service_name_es if service and _language(request, d, lang) == "es" else ""
     return _page(
         request,

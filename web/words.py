@@ -81,6 +81,30 @@ WORDS: dict[str, str] = {
     "und": "Unknown",
 }
 
+#: A ticket's states read otherwise than a draft's.
+TICKETS: dict[str, str] = {
+    "none": "No ticket",
+    "pending": "Waiting to be opened",
+    "sending": "Being opened",
+    "in_doubt": "Opened, not confirmed yet",
+    "open": "Open",
+    "failed": "Could not be opened",
+    "closed": "Closed",
+    "cancelled": "Cancelled",
+    "dry_run": "Dry run: not opened",
+}
+
+
+def ticket_word(state: str) -> str:
+    """What people read for the state of a ticket."""
+    return TICKETS.get(state) or word(state)
+
+
+def scope_word(scope: str) -> str:
+    """What people read for the scope of a kill switch."""
+    kind, _, name = scope.partition(":")
+    return {"all": "Everything", "platform": f"All of {word(name)}", "account": f"Account {name}"}.get(kind, scope)
+
 
 def word(value: object) -> str:
     """What people read for a value of ours; a word we don't know is shown as it is, underscores aside."""

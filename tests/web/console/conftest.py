@@ -96,7 +96,9 @@ class City:
         )
         with self.deployment.store.writing() as session:
             row = account_row(session, account)
-            taken = intake.take_page(session, row, "mentions", Page(mentions=(mention,)), reply_within=timedelta(days=2))
+            taken = intake.take_page(
+                session, row, "mentions", Page(mentions=(mention,)), reply_within=timedelta(days=2)
+            )
             mention_id = taken.mention_ids[0]
             kept = session.get_one(MentionRow, mention_id)
             scores = {

@@ -15,7 +15,9 @@ from store.types import now
 from tests.web.console.conftest import City
 from vocabulary import Place
 
-TRICKY = "Pothole at 700 Oak Street \u202egnp.exe\u202c see http://evil.example/<script>alert(1)</script> \u200b👩\u200d🚒"
+TRICKY = (
+    "Pothole at 700 Oak Street \u202egnp.exe\u202c see http://evil.example/<script>alert(1)</script> \u200b👩\u200d🚒"
+)
 
 
 @dataclass
@@ -49,9 +51,11 @@ def a_day(city: City) -> Day:
     me = who(city)
     sent = _sent(city, me)
     day = Day(
-        report=city.hears("Another huge pothole at 510 Oak Street, it took my tire", author="sam", please_check=("urgency",)),
+        report=city.hears(
+            "Another huge pothole at 510 Oak Street, it took my tire", author="sam", please_check=("urgency",)
+        ),
         emergency=city.hears(
-            "I smell gas at 300 Elm Street, strong", intent="report", service_code="power_utility", urgency="emergency"
+            "I smell gas at 300 Elm Street, strong", intent="report", service_code="power_outage", urgency="emergency"
         ),
         spanish=city.hears("Hay un bache enorme en 900 Pine Street", language="es", author="lucia"),
         clarify=city.hears("There is a pothole on my street, come on", place=None, author="kim", thread="crowd"),
