@@ -126,8 +126,8 @@ def _not_yet(
         return account.not_before
     if draft.send_after is not None and draft.send_after > moment:
         return draft.send_after
-    policy = policy_of(session, deployment, mention, account)
-    if not policy.may_reply and draft.kind != "follow_up":
+    policy = policy_of(session, deployment, mention, account, follow_up=draft.kind == "follow_up")
+    if not policy.may_reply:
         drafting.back_to_review(session, draft, why=policy.reason, by="system")
         return "back to review"
     if draft.kind != "follow_up" and draft.request_id is not None and _ticket_awaited(session, draft, moment):

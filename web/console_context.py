@@ -151,4 +151,5 @@ def _templates(card: MentionCard, draft: DraftCard) -> list[str]:
 def _policy_line(d: Deployment, session: Session, draft: DraftCard) -> Policy:
     row = session.get_one(DraftRow, draft.id)
     mention = session.get_one(MentionRow, row.mention_id)
-    return policy_of(session, d, mention, session.get_one(AccountRow, row.reply_as_id))
+    account = session.get_one(AccountRow, row.reply_as_id)
+    return policy_of(session, d, mention, account, follow_up=row.kind == "follow_up")

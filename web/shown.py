@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from adapters import adapter, has_adapter
 from pipeline.deployment import Deployment, sends_for_real
-from pipeline.policies import DEFAULT_WITHIN
+from pipeline.policies import DEFAULT_WITHIN, FOLLOW_UP_WITHIN
 from responders.policy import policy_for
 from store.loaded import LoadedDraft, LoadedMention, LoadedRequest
 from store.tables import AccountRow, AlarmRow, AttentionRow, AuditRow, GapRow, SettingRow
@@ -164,6 +164,8 @@ def _policy(d: Deployment, found: LoadedDraft, at: datetime) -> shapes.PolicySho
     """As ``pipeline.policies`` finds it when sending, but from what is loaded: a page costs no query a draft."""
     account = d.accounts().get(found.account.name)
     heard = (door for door in HeardHow if door in found.heard_how)
+    follow_up = found.row.kind == "follow_up"
+    within = account.reply_within if account else DEFAULT_WITHIN
     policy = policy_for(
         platform=found.mention.platform,
         access=account.access if account else "standard",
@@ -173,8 +175,8 @@ def _policy(d: Deployment, found: LoadedDraft, at: datetime) -> shapes.PolicySho
         author_known=found.mention.identity_id is not None,
         posted_at=found.mention.posted_at,
         now=at,
-        reply_within=account.reply_within if account else DEFAULT_WITHIN,
-        already_answered=found.answered and found.row.kind != "follow_up",
+        reply_within=FOLLOW_UP_WITHIN if follow_up else within,
+        already_answered=found.answered and not follow_up,
     )
     return shapes.PolicyShown(
         may_reply=policy.may_reply, how=cast(Any, policy.how), reason=policy.reason, until=policy.until

@@ -192,7 +192,7 @@ def _approve_reply(
     check_text(deployment, session, draft, final)
     mention = session.get_one(MentionRow, draft.mention_id)
     account = session.get_one(AccountRow, draft.reply_as_id)
-    policy = policy_of(session, deployment, mention, account)
+    policy = policy_of(session, deployment, mention, account, follow_up=draft.kind == "follow_up")
     if not policy.may_reply and policy.how != "manual":
         raise Conflict(f"no reply may be sent: {policy.reason}", code="policy", draft_id=draft.id)
     author = session.get(IdentityRow, draft.addressee_id) if draft.addressee_id else None
