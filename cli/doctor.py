@@ -105,8 +105,15 @@ def _account(deployment: Deployment, name: str, account: Account) -> Finding | s
     return f"{account.platform}, dry run, {len(secrets)} secrets"
 
 
+def _origin(account: Account) -> str:
+    """Where the platform's API answers: as the account says, else as the platform's own module knows."""
+    if account.base_url:
+        return account.base_url
+    return str(adapter("clients", account.platform).Account.model_fields["base_url"].default)
+
+
 def _reach(account: Account) -> str:
-    url = account.base_url or str(getattr(adapter("clients", account.platform), "ORIGIN", ""))
+    url = _origin(account)
     parts = urlsplit(url)
     if not parts.hostname:
         raise ConfigError(f"base_url = {url!r}: not an address; write https://host")
@@ -137,7 +144,7 @@ def _alarms(deployment: Deployment) -> Iterator[Finding]:
 def _clock(deployment: Deployment) -> Finding:
     """Compared with a platform's own clock, since leases and windows go by it."""
     for account in deployment.accounts().values():
-        url = account.base_url or str(getattr(adapter("clients", account.platform), "ORIGIN", ""))
+        url = _origin(account)
         try:
             answer = httpx.get(url, timeout=5)
             off = abs(datetime.now(UTC) - parsedate_to_datetime(answer.headers["date"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,7 @@ from errors import ConfigError
 if TYPE_CHECKING:
     from sqlmodel import Session
 
+    from store.people import Grant
     from store.tables import StaffRow
 
 BY = "command line"
@@ -76,12 +78,25 @@ def known_or_new(session: Session, email: str, *, name: str = "", by: str = BY) 
 
 def list_staff(config: Config = DEFAULT) -> None:
     """Everybody, with roles."""
+    from sqlmodel import select
+
     from store import people
+    from store.tables import AccountRow
 
     with opened(config).store.reading() as session:
+        accounts = {row.id: row.name for row in session.exec(select(AccountRow))}
         for row, grants in people.everybody(session):
             state = f"disabled {row.disabled_at:%Y-%m-%d}" if row.disabled_at else "active"
-            typer.echo(f"{row.email}\t{', '.join(sorted(str(grant) for grant in grants)) or 'no role'}\t{state}")
+            typer.echo(
+                f"{row.email}\t{', '.join(sorted(_told(one, accounts) for one in grants)) or 'no role'}\t{state}"
+            )
+
+
+def _told(grant: Grant, accounts: Mapping[int, str]) -> str:
+    """A role and where it holds: ``approver``, ``responder for account city_hall_x``, ``viewer for Public Works``."""
+    if grant.account_id is not None:
+        return f"{grant.role} for account {accounts[grant.account_id]}"
+    return f"{grant.role} for {grant.department}" if grant.department else grant.role
 
 
 def disable(email: Annotated[str, typer.Argument()], config: Config = DEFAULT) -> None:
