@@ -764,3 +764,35 @@ class AuditRow(SQLModel, table=True):
     hashes: dict[str, str] = some_json()
     prev: str
     hash: str
+
+
+class MentionRollupRow(SQLModel, table=True):
+    """How many posts of a quarter of an hour share a value, so that trends need not read mentions.
+
+    It is never added to: ``analytics.rollup`` counts a whole quarter anew. A quarter, since some zones are 30 or 45
+    minutes off the hour.
+    """
+
+    __tablename__ = "mention_rollup"
+    __table_args__ = (
+        Index("ix_mention_rollup_quarter", "quarter"),
+        {"sqlite_with_rowid": False},  # the key is the table: a range of time lies together
+    )
+
+    dimension: str = Field(primary_key=True)  # what is counted: sentiment, intent, service_code, …
+    about: str = Field(primary_key=True)  # of all posts: empty; else of those about this service
+    quarter: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})  # since 1970, in UTC
+    value: str = Field(primary_key=True)  # ``none``: has none
+    accounts: str = Field(primary_key=True)  # all that heard it, like ``,1,3,``: heard twice is counted once
+    n: int
+    felt: int  # how many of them have a sentiment
+    sentiment_sum: int  # of -1, 0 and 1
+
+
+class RollupDueRow(SQLModel, table=True):
+    """When something was posted that must be counted anew. Triggers write it, so that no way of writing is missed."""
+
+    __tablename__ = "rollup_due"
+
+    id: int = Field(default=None, primary_key=True)
+    posted_at: datetime = at(index=True)

@@ -94,11 +94,32 @@ def upgrade() -> None:
         sa.UniqueConstraint("platform", "platform_user_id", name=op.f("uq_identity_platform_platform_user_id")),
     )
     op.create_table(
+        "mention_rollup",
+        sa.Column("dimension", sa.String(), nullable=False),
+        sa.Column("about", sa.String(), nullable=False),
+        sa.Column("quarter", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("value", sa.String(), nullable=False),
+        sa.Column("accounts", sa.String(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("felt", sa.Integer(), nullable=False),
+        sa.Column("sentiment_sum", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("dimension", "about", "quarter", "value", "accounts", name=op.f("pk_mention_rollup")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_mention_rollup_quarter", "mention_rollup", ["quarter"], unique=False)
+    op.create_table(
         "resident",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_resident")),
     )
+    op.create_table(
+        "rollup_due",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("posted_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rollup_due")),
+    )
+    op.create_index(op.f("ix_rollup_due_posted_at"), "rollup_due", ["posted_at"], unique=False)
     op.create_table(
         "setting",
         sa.Column("key", sa.String(), nullable=False),
@@ -819,7 +840,9 @@ TABLES = (
     "work",
     "staff",
     "setting",
+    "rollup_due",
     "resident",
+    "mention_rollup",
     "identity",
     "department",
     "content",
