@@ -6,15 +6,16 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
 from errors import ConfigError
 
-CHUNK = 256
+CHUNK = 256  #: posts at once through the model
+BLOCK = 1 << 20  #: bytes read at once, where so many are there
 
 
 def add_to(app: typer.Typer) -> None:
@@ -41,9 +42,9 @@ def classify(
 
     city = _city_codes(config)
     bad = 0
-    lines = _read(_opened(file))
+    opened = _opened(file)
     classifier = load()
-    while chunk := list(islice(lines, CHUNK)):
+    for chunk in _chunks(opened):
         answers = iter(classifier.classify([line.text for line in chunk if line.text is not None]))
         for line in chunk:
             if line.text is None:
@@ -82,19 +83,34 @@ def _city_codes(config: Path | None) -> Any:
     return own
 
 
-def _opened(file: Path | None) -> IO[bytes]:
+def _opened(file: Path | None) -> BufferedReader:
     if file is None:
-        return sys.stdin.buffer
+        return cast(BufferedReader, sys.stdin.buffer)
     try:
         return file.open("rb")
     except OSError as err:
         raise ConfigError(f"{file}: can't be read: {err.strerror}") from err
 
 
-def _read(opened: IO[bytes]) -> Iterator[_Line]:
-    for number, raw in enumerate(opened, start=1):
-        if raw.strip():
-            yield _parse(number, raw)
+def _chunks(opened: BufferedReader) -> Iterator[list[_Line]]:
+    """The lines as they come, ``CHUNK`` at once and no more: whoever writes a line and waits gets its answer."""
+    number = 0
+    for whole in _whole_lines(opened):
+        lines = [_parse(count, raw) for count, raw in enumerate(whole, start=number + 1) if raw.strip()]
+        number += len(whole)
+        for first in range(0, len(lines), CHUNK):
+            yield lines[first : first + CHUNK]
+
+
+def _whole_lines(opened: BufferedReader) -> Iterator[list[bytes]]:
+    begun: list[bytes] = []
+    while block := opened.read1(BLOCK):  # what is there now; it waits only where there is nothing
+        head, newline, rest = block.rpartition(b"\n")
+        if newline:
+            yield b"".join([*begun, head]).split(b"\n")
+            begun = []
+        begun.append(rest)
+    yield [b"".join(begun)]
 
 
 def _parse(number: int, raw: bytes) -> _Line:
