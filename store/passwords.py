@@ -48,7 +48,7 @@ def check(password: str, *, email: str = "") -> None:
 def _is_common(password: str, email: str) -> bool:
     stem = re.sub(r"^[\W\d_]+|[\W\d_]+$", "", password)
     runs = "01234567890123456789 abcdefghijklmnopqrstuvwxyz qwertyuiopasdfghjklzxcvbnm 09876543210987654321"
-    if stem in COMMON or not stem or password in runs or len(set(password)) < 5:
+    if stem in COMMON or (not stem and password.isascii()) or password in runs or len(set(password)) < 5:
         return True
     local = email.partition("@")[0]
     return bool(email) and (stem == local or email in password)

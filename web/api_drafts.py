@@ -95,6 +95,8 @@ def one_draft(d: Deployed, _who: Viewer, draft_id: SeenDraft) -> shapes.Draft:
 @router.post("/{draft_id}/approve", responses=QUICKER)
 def approve(d: Deployed, who: Approver, draft_id: DraftToApprove, asked: ApprovalAsked) -> shapes.Draft:
     """Approve the reply, the request, or both, byte for byte. Nothing leaves before `send_after`."""
+    if asked.text is not None and not asked.text.strip() and asked.parts != ["request"]:
+        raise Invalid("the reply is empty: write one, or approve the request alone", field="text")
     decide.approve(
         d, who, draft_id, version=asked.version, text=asked.text, request=_changes(asked.request), parts=asked.parts
     )

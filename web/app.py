@@ -62,9 +62,28 @@ PAGES = (
 )
 
 
+DESCRIPTION = """
+Nothing is posted that a named person did not approve.
+
+Lists answer `{"items": [...], "next": cursor or null}`, newest first, and take `limit` (200 at most) and `cursor`.
+Times are RFC 3339 in UTC; ids are opaque strings. Errors are `{"error": {"code", "message", "field"}}`.
+Writes take an `Idempotency-Key` header: a repeat is answered as the first was, and done once.
+
+Roles: a viewer reads; a responder corrects, edits, dismisses, rejects and pauses; an approver approves; an admin
+manages people, tokens and arming, and neither approves nor reads direct messages.
+"""
+
+
 def create_app(deployment: Deployment) -> FastAPI:
     """One city's application. The caller opens and closes the deployment."""
-    app = FastAPI(title="Harken", openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Harken",
+        summary=f"What residents of {deployment.settings.city.name} say on social media, and the city's answers.",
+        description=DESCRIPTION,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+    )
     app.state.deployment = deployment
     app.state.error_page = pages.error_page
     for router in API:

@@ -18,6 +18,7 @@ from store.people import Principal
 from store.refusals import Forbidden
 from store.tables import ApiTokenRow, WebSessionRow
 from store.types import now
+from web import shapes
 from web.errors import BadRequest, SignInNeededError, Unauthenticated
 
 log = logging.getLogger(__name__)
@@ -157,6 +158,18 @@ def known_parameters(request: Request) -> None:
             raise BadRequest(f"{name!r} is given twice", field=name)
 
 
+#: What any address of the API may answer besides; 422 replaces what FastAPI would say of it.
+ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": shapes.Error, "description": "A parameter is not known, or its value can't be taken."},
+    401: {"model": shapes.Error, "description": "No token, or not a good one."},
+    403: {"model": shapes.Error, "description": "The role, or the grant, does not allow it."},
+    404: {"model": shapes.Error, "description": "There is none, or it is outside your grants."},
+    422: {"model": shapes.Error, "description": "A value in the body can't be taken; `field` names it."},
+}
+
+
 def noun(name: str) -> APIRouter:
     """The router of a noun of the JSON API."""
-    return APIRouter(prefix=f"/api/v1/{name}", tags=[name], dependencies=[Depends(known_parameters)])
+    return APIRouter(
+        prefix=f"/api/v1/{name}", tags=[name], dependencies=[Depends(known_parameters)], responses=dict(ERRORS)
+    )

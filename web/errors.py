@@ -56,7 +56,7 @@ STATUS: Mapping[type[HarkenError], tuple[int, str]] = {
     Conflict: (409, "conflict"),
     Invalid: (422, "invalid"),
 }
-HTTP_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported"}
+HTTP_CODES = {400: "malformed_json", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported"}
 
 
 def install(app: FastAPI, *, draft_of_conflict: Callable[[Request, int], Any]) -> None:
@@ -178,6 +178,7 @@ def _broken(request: Request, _error: Exception) -> Response:
     answered = answer(request, 500, "internal", "something went wrong on our side; it is on record")
     for name, value in shield.headers_for(request.app.state.deployment.settings.web.public_url):
         answered.headers.setdefault(name, value)
+    answered.headers.setdefault("Cache-Control", "no-store")
     return answered
 
 
