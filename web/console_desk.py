@@ -26,37 +26,21 @@ MENTION = "_mention.html"
 REQUEST_FIELDS = ("service_code", "address", "lat", "long", "description", "public_description", "attach_to")
 
 
+async def _sent(request: Request) -> dict[str, str]:
+    """The fields of a form. FastAPI's ``Form`` takes an emptied field for an absent one: a deletion would be undone."""
+    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+
+
 class DraftForm:
     """What the draft's form sends; absent fields are not changed. Browsers write line ends as CRLF."""
 
-    def __init__(
-        self,
-        version: Annotated[int, Form()] = 0,
-        text: Annotated[str | None, Form(max_length=100_000)] = None,
-        parts: Annotated[str, Form()] = "",
-        reason: Annotated[str, Form(max_length=300)] = "",
-        hold: Annotated[str, Form(max_length=300)] = "",
-        how: Annotated[str, Form()] = "",
-        template: Annotated[str, Form(max_length=100)] = "",
-        language: Annotated[str, Form(max_length=10)] = "",
-        service_code: Annotated[str | None, Form(max_length=64)] = None,
-        address: Annotated[str | None, Form(max_length=300)] = None,
-        lat: Annotated[str | None, Form(max_length=40)] = None,
-        long: Annotated[str | None, Form(max_length=40)] = None,
-        description: Annotated[str | None, Form(max_length=10_000)] = None,
-        public_description: Annotated[str | None, Form(max_length=10_000)] = None,
-        attach_to: Annotated[str | None, Form(max_length=20)] = None,
-    ) -> None:
-        self.version, self.reason, self.hold, self.how = version, reason, hold, how
-        self.template, self.language = template, language
-        self.text = None if text is None else text.replace("\r\n", "\n")
-        self.parts = [parts] if parts else None
-        asked = (service_code, address, lat, long, description, public_description, attach_to)
-        self.request = {
-            name: value.replace("\r\n", "\n").strip()
-            for name, value in zip(REQUEST_FIELDS, asked, strict=True)
-            if value is not None
-        }
+    def __init__(self, sent: Annotated[dict[str, str], Depends(_sent)]) -> None:
+        self.version = int(sent["version"]) if sent.get("version", "").isdecimal() else 0
+        self.reason, self.hold, self.how = sent.get("reason", ""), sent.get("hold", ""), sent.get("how", "")
+        self.template, self.language = sent.get("template", ""), sent.get("language", "")
+        self.text = sent["text"].replace("\r\n", "\n") if "text" in sent else None
+        self.parts = [sent["parts"]] if sent.get("parts") else None
+        self.request = {name: sent[name].replace("\r\n", "\n").strip() for name in REQUEST_FIELDS if name in sent}
 
     @property
     def typed(self) -> dict[str, Any]:
@@ -186,11 +170,8 @@ def edit(request: Request, d: Deployed, who: StaffResponder, draft_id: int, form
     how: dict[str, Any] = anew if form.how == "template" else {"text": changed.text, "request": changed.request}
 
     def act() -> object:
-        return (
-            decide.edit(d, who, draft_id, version=form.version, **how)
-            if any(how.values()) or changed.text == ""
-            else None
-        )
+        nothing = all(value is None for value in how.values())
+        return None if nothing else decide.edit(d, who, draft_id, version=form.version, **how)
 
     return decided(request, d, who, draft_id, act, form=form, message="Saved.")
 

@@ -48,8 +48,9 @@ def changed(request: Request, piece: str, back_to: str, *, status: int = 200, **
 
 
 def is_htmx(request: Request) -> bool:
-    """Whether a piece is asked for; a boosted link asks for a whole page."""
-    return "HX-Request" in request.headers and "HX-Boosted" not in request.headers
+    """Whether a piece is asked for; a boosted link, or the way back, asks for a whole page."""
+    whole = {"HX-Boosted", "HX-History-Restore-Request"}
+    return "HX-Request" in request.headers and not any(name in request.headers for name in whole)
 
 
 @cache

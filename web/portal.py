@@ -43,7 +43,7 @@ def receipt(request: Request, d: Deployed, token: str, lang: str = "") -> Respon
         lang,
         one=found,
         service=spanish or found.service_name,
-        place=found.public_description,
+        place=place,
     )
 
 

@@ -123,11 +123,20 @@
   document.addEventListener("htmx:responseError", failed);
   document.addEventListener("htmx:sendError", failed);
 
-  document.addEventListener("htmx:afterSwap", count);
+  // The list is replaced as a whole, and a live region that is replaced says nothing: this one stays.
+  var counts = "";
+  function announce() {
+    var place = document.getElementById("inbox-counts");
+    var text = place ? place.textContent.replace(/\s+/g, " ").trim() : "";
+    if (text && counts && text !== counts) { say(text); }
+    counts = text;
+  }
+  document.addEventListener("htmx:afterSettle", function () { count(); announce(); });
   document.addEventListener("DOMContentLoaded", function () {
     document.querySelectorAll("[data-open][hidden]").forEach(function (one) { one.hidden = false; });
     var box = document.getElementById("hk-keys-on");
     if (box) { box.checked = keysAreOn(); }
     count();
+    announce();
   });
 })();

@@ -13,12 +13,12 @@ import pytest
 import uvicorn
 from bs4 import BeautifulSoup, Tag
 from fastapi.testclient import TestClient
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from pipeline import alarms, draft
 from pipeline.assess import keep_place
 from pipeline.deployment import Deployment, account_row, open_deployment
-from store import intake, people, sign_in
+from store import content, intake, people, sign_in
 from store.tables import AssessmentRow, DraftRow, MentionRow
 from store.types import now
 from vocabulary import Author, HeardHow, Mention, Page, Place
@@ -54,6 +54,9 @@ HARKEN_ACCOUNTS__PARKS_X__BEARER_TOKEN=b
 """
 
 
+OAK_STREET = Place(text="500 Oak Street", address="500 Oak Street", lat=44.2837, long=-90.44623)
+
+
 @dataclass
 class City:
     """The deployment, and short ways to fill it."""
@@ -71,7 +74,7 @@ class City:
         urgency: str = "normal",
         sentiment: str = "negative",
         language: str = "en",
-        place: Place | None = Place(text="500 Oak Street", address="500 Oak Street", lat=44.2837, long=-90.44623),
+        place: Place | None = OAK_STREET,
         author: str = "jordan",
         thread: str | None = None,
         reply_to: str | None = None,
@@ -142,13 +145,9 @@ class City:
 
     @staticmethod
     def _drafts(session: Session, mention_id: int) -> list[DraftRow]:
-        from sqlmodel import col, select
-
         return list(session.exec(select(DraftRow).where(DraftRow.mention_id == mention_id).order_by(col(DraftRow.id))))
 
     def words(self, content_id: int) -> str:
-        from store import content
-
         with self.deployment.store.reading() as session:
             return content.words(session, content_id)
 

@@ -1,4 +1,4 @@
-"""The console in Chromium: accessibility at two widths, the keyboard, the undo, and lists that refresh by themselves."""
+"""The console in Chromium: accessibility at two widths, the keyboard, the undo, lists that refresh by themselves."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from sqlmodel import Session
 
+from pipeline import decide
 from store.tables import ServiceRequestRow
 from tests.web.console.conftest import City
-from tests.web.console.seeds import Day, a_day
+from tests.web.console.seeds import Day, a_day, who
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -133,9 +134,6 @@ def test_the_length_is_counted_while_one_types(city: City, day: Day, at: Callabl
 
 
 def test_a_stale_draft_keeps_what_was_typed(city: City, day: Day, at: Callable[..., Page]) -> None:
-    from pipeline import decide
-    from tests.web.console.seeds import who
-
     draft = city.draft_of(day.report)
     page = at(f"/console/conversations/{city.mention(day.report).conversation_id}")
     page.locator(f"#d{draft.id}-text").fill("My own words for this")
@@ -147,7 +145,8 @@ def test_a_stale_draft_keeps_what_was_typed(city: City, day: Day, at: Callable[.
     expect(page.locator(".hk-diff")).to_contain_text("A colleague was here")
 
 
-def test_the_inbox_shows_what_is_new_and_leaves_the_focus_alone(city: City, day: Day, at: Callable[..., Page]) -> None:
+@pytest.mark.usefixtures("day")
+def test_the_inbox_shows_what_is_new_and_leaves_the_focus_alone(city: City, at: Callable[..., Page]) -> None:
     page = at("/console/")
     page.keyboard.press("j")
     page.keyboard.press("j")
@@ -160,7 +159,8 @@ def test_the_inbox_shows_what_is_new_and_leaves_the_focus_alone(city: City, day:
     assert page.evaluate("document.activeElement.id") == focused
 
 
-def test_an_emergency_is_acknowledged_with_one_key(city: City, day: Day, at: Callable[..., Page]) -> None:
+@pytest.mark.usefixtures("day")
+def test_an_emergency_is_acknowledged_with_one_key(at: Callable[..., Page]) -> None:
     page = at("/console/")
 
     page.keyboard.press("c")
@@ -168,7 +168,8 @@ def test_an_emergency_is_acknowledged_with_one_key(city: City, day: Day, at: Cal
     expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
 
 
-def test_shortcuts_can_be_turned_off(city: City, day: Day, at: Callable[..., Page]) -> None:
+@pytest.mark.usefixtures("day")
+def test_shortcuts_can_be_turned_off(at: Callable[..., Page]) -> None:
     page = at("/console/")
     page.keyboard.press("?")
     page.get_by_label("Shortcuts of a single key are on").uncheck()

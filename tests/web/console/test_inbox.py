@@ -1,17 +1,146 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
-from tests.web.console.conftest import City, Desk
+import pytest
+from bs4 import BeautifulSoup
+from fastapi.testclient import TestClient
+
+from pipeline import decide
+from tests.web.console.conftest import City, Desk, button
+from tests.web.console.seeds import TRICKY, who
+
+
+def excerpts(page: BeautifulSoup) -> list[str]:
+    return [one.get_text(strip=True) for one in page.select(".hk-line__link")]
 
 
 def test_the_inbox_shows_what_needs_a_person(city: City, desk: Desk) -> None:
-    city.hears("Huge pothole at 500 Oak Street")
+    city.hears("Huge pothole at 500 Oak Street", please_check=("sentiment",))
+
+    words = desk.get("/console/").select_one(".hk-line").get_text(" ", strip=True)  # type: ignore[union-attr]  # there is one
+
+    expected = ("Huge pothole", "X", "@jordan", "Report: Pothole", "Negative", "please check", "500 Oak Street")
+    assert [one for one in (*expected, "10 minutes ago", "Waiting for approval", "no owner") if one not in words] == []
+
+
+def test_danger_comes_first_then_urgency_then_age(city: City, desk: Desk) -> None:
+    city.hears("young", author="a", ago=timedelta(minutes=1))
+    city.hears("old", author="b", ago=timedelta(hours=3))
+    city.hears("urgent", author="c", urgency="high")
+    city.hears("gas", author="d", urgency="emergency")
 
     page = desk.get("/console/")
 
-    line = page.select_one(".hk-line")
+    assert excerpts(page) == ["gas", "urgent", "old", "young"]
+    assert "1 possible emergency not acknowledged" in page.get_text(" ", strip=True)
+    assert page.select(".hk-line")[0].find("button", string="Acknowledge")
+
+
+@pytest.mark.parametrize(
+    ("query", "left"),
+    [
+        ("platform=x", ["two", "one"]),
+        ("platform=facebook", []),
+        ("service=graffiti_removal", ["two"]),
+        ("urgency=high", ["two"]),
+        ("q=tw", ["two"]),
+        ("q=%40alice", ["one"]),
+        ("q=100%25", []),
+        ("mine=yes", []),
+        ("view=held", []),
+        ("view=waiting", []),
+        ("view=nonsense", ["two", "one"]),
+    ],
+)
+def test_filters(city: City, desk: Desk, query: str, left: list[str]) -> None:
+    city.hears("one", author="alice")
+    city.hears("two", author="bob", service_code="graffiti_removal", urgency="high")
+
+    assert excerpts(desk.get(f"/console/?{query}")) == left
+
+
+def test_mine_are_those_that_i_own(city: City, desk: Desk) -> None:
+    mine = city.hears("mine", author="alice")
+    city.hears("other", author="bob")
+    decide.assign(city.deployment, who(city), city.mention(mine).conversation_id, to="approver@alderfalls.example")
+
+    assert excerpts(desk.get("/console/?mine=yes")) == ["mine"]
+
+
+def test_a_correction_counts_for_filters_and_order(city: City, desk: Desk) -> None:
+    one = city.hears("one", author="alice")
+    decide.correct(city.deployment, who(city), one, changes={"urgency": "high"})
+
+    assert excerpts(desk.get("/console/?urgency=high")) == ["one"]
+
+
+def test_an_unchanged_list_is_not_sent_again(city: City, desk: Desk) -> None:
+    city.hears("one")
+    polled = desk.get("/console/").select_one("#inbox")["hx-get"]  # type: ignore[index]  # there is one
+
+    unchanged = desk.client.get(str(polled), headers={"HX-Request": "true"})
+    city.hears("two", author="bob")
+    changed = desk.client.get(str(polled), headers={"HX-Request": "true"})
+
+    assert unchanged.status_code == 204
+    assert changed.status_code == 200
+    assert "two" in changed.text
+    assert "<html" not in changed.text
+
+
+def test_a_filter_asks_for_the_list_but_the_way_back_for_the_page(city: City, desk: Desk) -> None:
+    city.hears("one")
+
+    piece = desk.client.get("/console/", headers={"HX-Request": "true"}).text
+    back = desk.client.get("/console/", headers={"HX-Request": "true", "HX-History-Restore-Request": "true"}).text
+
+    assert "<html" not in piece
+    assert "<html" in back
+
+
+def test_what_residents_hide_in_their_words_is_shown_as_text(city: City, desk: Desk) -> None:
+    city.hears(TRICKY)
+
+    page = desk.get("/console/")
+    line = page.select_one(".hk-line__link")
+
     assert line is not None
-    words = line.get_text(" ", strip=True)
-    for expected in ("Huge pothole", "X", "@jordan", "Report", "Negative", "500 Oak Street", "Waiting for approval"):
-        assert expected in words
+    assert line.find("script") is None
+    assert "<script>alert(1)</script>" in line.get_text()
+    assert [mark.get_text() for mark in line.select(".hk-hidden-char")] == ["U+202E", "U+202C", "U+200B"]
+    assert "👩\u200d🚒" in line.get_text()
+
+
+def test_acknowledge_in_the_inbox_leaves_one_there(city: City, desk: Desk) -> None:
+    city.hears("gas", urgency="emergency")
+
+    form = button(desk.get("/console/"), "Acknowledge").find_parent("form")
+    page = desk.post(str(form["hx-post" if desk.htmx else "action"]), {"back": "/console/"})  # type: ignore[index]  # ditto
+
+    assert "not acknowledged" not in page.get_text()
+    assert excerpts(page) == ["gas"]
+
+
+def test_one_sees_the_accounts_of_ones_grants(city: City, as_role: Callable[..., TestClient]) -> None:
+    city.hears("for city hall", author="a")
+    city.hears("for the parks", author="b", account="parks_x")
+
+    client = as_role("approver", account="parks_x")
+
+    assert excerpts(BeautifulSoup(client.get("/console/").text, "html.parser")) == ["for the parks"]
+    assert client.get("/console/conversations/1").status_code == 404
+    assert client.get("/console/conversations/2").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/console/", "/console/conversations/1", "/console/attention", "/console/accounts"])
+def test_strangers_are_sent_to_the_sign_in_page(city: City, as_role: Callable[..., TestClient], path: str) -> None:
+    city.hears("one")
+    client = as_role("viewer")
+    client.cookies.clear()
+
+    answer = client.get(path, follow_redirects=False)
+
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/console/sign-in")
