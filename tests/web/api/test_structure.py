@@ -89,6 +89,17 @@ def test_every_operation_is_described(city: City) -> None:
             assert operation.get("description"), f"{method} {path}"
 
 
+def test_the_document_names_exactly_the_parameters_that_are_taken(city: City) -> None:
+    paths = city.client.get("/api/v1/openapi.json").json()["paths"]
+
+    for method, path, route in routes(city):
+        if path.startswith("/api/v1/") and route is not None:
+            documented = {
+                one["name"] for one in paths[path][method.lower()].get("parameters", ()) if one["in"] == "query"
+            }
+            assert deps.parameters(route) == documented, path
+
+
 def test_errors_are_documented_as_they_are(city: City) -> None:
     document = city.client.get("/api/v1/openapi.json").json()
 
