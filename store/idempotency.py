@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, select
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
 
 from store import content
 from store.tables import AnswerOnceRow, ContentRow
@@ -78,3 +79,14 @@ def forget(session: Session, begun: Begun) -> None:
     row = session.get(AnswerOnceRow, begun.row_id)
     if row is not None:
         session.delete(row)
+
+
+def prune(session: Session, *, before: datetime) -> int:
+    """Drop answers that nobody will ask for again; gives how many. They repeat what stands elsewhere."""
+    old = list(session.exec(select(AnswerOnceRow).where(AnswerOnceRow.made_at < before).limit(1000)))
+    kept = [row.content_id for row in old if row.content_id is not None]
+    for row in old:
+        session.delete(row)
+    session.flush()
+    session.execute(delete(ContentRow).where(col(ContentRow.id).in_(kept), col(ContentRow.legal_hold).is_(False)))
+    return len(old)

@@ -104,7 +104,7 @@ class Shield:
 async def _whole(headers: Headers, receive: Receive) -> bytes | None:
     """The body; None if it is too large, or larger than it says."""
     said = headers.get("content-length", "0")
-    if not said.isdigit() or int(said) > MAX_BODY:
+    if not (said.isascii() and said.isdigit()) or int(said) > MAX_BODY:
         return None
     body = bytearray()
     while True:

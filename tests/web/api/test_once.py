@@ -118,3 +118,13 @@ def test_a_key_too_long_is_refused(city: City) -> None:
     )
 
     assert answer.status_code == 400
+
+
+def test_old_answers_are_dropped_with_their_words(city: City) -> None:
+    mention_id, _ = city.drafted()
+    city.ask("POST", f"/mentions/{mention_id}/draft", token=city.token("responder"), json={}, headers=KEY)
+
+    with city.deployment.store.writing() as session:
+        assert idempotency.prune(session, before=now() - timedelta(hours=24)) == 0
+        assert idempotency.prune(session, before=now()) == 1
+        assert session.exec(select(ContentRow).where(ContentRow.record_class == "api")).all() == []
