@@ -1,5 +1,6 @@
 """The application: X, Graph, Open311, the control and the page, over one network."""
 
+import json
 import signal
 import threading
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from fastapi.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from sandbox import control, graph, graph_errors, open311, open311_format, page, x, x_problems
@@ -16,6 +18,13 @@ from sandbox.faults import Faults
 from sandbox.seed import build_seed
 from sandbox.spoiling import Spoiling
 from sandbox.world import build_world
+
+
+class Ascii(JSONResponse):
+    """JSON with everything beyond ASCII escaped, so that half a surrogate pair can be said too."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
 class Network(FastAPI):
@@ -37,7 +46,7 @@ def create_app(
     city_name: str = "City of Alder Falls",
 ) -> FastAPI:
     """A network of its own; ``state``: None keeps it in memory, a path in that SQLite file, to go on with next time."""
-    app = Network(title="Harken sandbox", docs_url=None, redoc_url=None)
+    app = Network(title="Harken sandbox", default_response_class=Ascii, docs_url=None, redoc_url=None)
     app.state.world = build_world(state, build_seed(seed, city_handle, city_name))
     app.add_exception_handler(x_problems.Problem, x_problems.answer)
     app.add_exception_handler(graph_errors.GraphError, graph_errors.answer)

@@ -4,32 +4,58 @@
 the same id), or with ``"as": "city"`` the handle of one of the city's own accounts, or nothing for the first.
 Residents' first posts on X get the city's handle in front unless they name it; ``"mention": false`` leaves it out.
 ``"tagged": true`` (Facebook): on the author's own profile, tagging the Page, where Graph hides who wrote it.
-``"hidden": true``: Facebook never tells who wrote.
+``"hidden": true``: Facebook never tells who wrote. ``"media"``: pictures and films, which may stand alone.
+A text may be anything that JSON can say, 200,000 characters at most: empty, with NUL or half a surrogate pair in it.
+``posted_at``, in the past, is what a post says of its own time; the network lists it as newly come all the same.
+
+``POST /alarms`` keeps any JSON it gets, as the recipient of a city's alarms would; ``GET /alarms`` shows it.
 """
 
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
+from sandbox import alarms
 from sandbox.clock import parsed, rfc3339
 from sandbox.faults import ALIASES, KINDS, TARGETS, Fault
 from sandbox.people import NotThere
-from sandbox.posts import Post
+from sandbox.posts import Media, Post
 from sandbox.tickets import Ticket
-from sandbox.world import NewPost, World, WorldDep
+from sandbox.world import BodyDep, NewPost, World, WorldDep
 
 router = APIRouter(prefix="/_ctl")
+
+LONGEST_TEXT = 200_000  #: characters
 
 
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True, coerce_numbers_to_str=True)
 
 
+def _any_text(given: object) -> str:
+    """Any text: pydantic's own check of a ``str`` refuses lone surrogates."""
+    if not isinstance(given, str):
+        raise ValueError("text must be a string")
+    if len(given) > LONGEST_TEXT:
+        raise ValueError(f"text must have {LONGEST_TEXT} characters at most")
+    return given
+
+
+AnyText = Annotated[str, PlainValidator(_any_text)]
+
+
+class MediaIn(Strict):
+    kind: Literal["photo", "video"] = "photo"
+    url: str = Field(max_length=2000)
+    alt: AnyText = ""
+
+
 class PostIn(Strict):
     platform: Literal["x", "facebook"]
-    author: str = ""
-    text: str = Field(min_length=1, max_length=8000)
+    author: AnyText = ""
+    text: AnyText
+    media: list[MediaIn] = Field(default_factory=list, max_length=10)
     in_reply_to: str | None = None
     quoted: str | None = None
     posted_at: str | None = None
@@ -42,7 +68,7 @@ class PostIn(Strict):
 
 
 class EditIn(Strict):
-    text: str = Field(min_length=1, max_length=8000)
+    text: AnyText
     mention: bool | None = None  #: X: whether it names the city; None: if it did before
 
 
@@ -125,6 +151,7 @@ def _write(wanted: PostIn, world: World) -> dict[str, str]:
                 mention=wanted.mention,
                 tagged=wanted.tagged,
                 page_id=wanted.page_id,
+                media=tuple(Media(kind=one.kind, url=one.url, alt=one.alt) for one in wanted.media),
             )
         )
     return {"id": post.id} if wanted.id is None else {"id": post.id, "ref": wanted.id}
@@ -164,6 +191,7 @@ def shown_post(world: World, post: Post) -> dict[str, Any]:
         "posted_at": rfc3339(post.posted_at),
         "updated_at": rfc3339(post.updated_at),
         "edited": post.updated_at > post.posted_at or post.chain != post.id,
+        "media": [one._asdict() for one in post.media],
     }
 
 
@@ -260,6 +288,20 @@ def open311_mode(wanted: Open311In, world: WorldDep) -> dict[str, Any]:
 @router.get("/effects")
 def effects(world: WorldDep, platform: str | None = None, kind: str | None = None) -> list[dict[str, object]]:
     return world.effects.listed(platform, kind)
+
+
+@router.post("/alarms", status_code=201)
+def keep_alarm(body: BodyDep, world: WorldDep) -> dict[str, int]:
+    try:
+        return {"seq": alarms.keep(world.database, world.clock, body)}
+    except ValueError as problem:
+        raise HTTPException(400, str(problem)) from problem
+
+
+@router.get("/alarms")
+def kept_alarms(world: WorldDep) -> list[dict[str, Any]]:
+    """The latest, oldest first."""
+    return alarms.kept(world.database)
 
 
 @router.post("/clock")

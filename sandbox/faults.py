@@ -18,6 +18,9 @@ REFUSALS = (
     "error_list",
     "string_error",
     "json_500",
+    "html_200",
+    "list_200",
+    "empty_200",
 )
 #: no answer at all
 SILENCES = ("timeout", "reset")

@@ -7,7 +7,7 @@ comments oldest first. The same words twice: refused for Page posts (506), not f
 documents tell.
 
 Source: developers.facebook.com/docs/graph-api/reference (page/feed, page/tagged, object/comments; read 2026-11). Not
-here: Messenger, photos, reactions, hiding, webhooks, user tokens.
+here: Messenger, uploads of photos, reactions, hiding, webhooks, user tokens.
 """
 
 import hashlib

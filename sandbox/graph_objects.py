@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from sandbox.clock import milliseconds
 from sandbox.graph_errors import bad_parameter, no_such_field
 from sandbox.graph_fields import DEFAULTS, EDGES, FIELDS, Selected
 from sandbox.people import Person
-from sandbox.posts import Post, snowflake
+from sandbox.posts import Media, Post
 from sandbox.world import World
 
 FEED_EDGES = EDGES["page"]
@@ -56,6 +57,9 @@ class View:
         chosen = list(selected) or [Selected(name) for name in DEFAULTS[kind]]
         shown: dict[str, Any] = {}
         for one in chosen:
+            if one.name == "attachments" and isinstance(thing, Post):
+                shown |= _attachments(thing, one)
+                continue
             if one.name in EDGES[kind]:
                 shown[one.name] = self.edge(thing, one.name, one.modifiers, one.inner)
                 continue
@@ -85,7 +89,8 @@ class View:
         if one.name in ("parent", "object"):
             return self._above(post, one)
         plain: dict[str, Any] = {
-            "message": post.text,
+            "message": post.text or None,  # Graph leaves it out where a post is only a picture
+            "attachment": _attached(post, post.media[0], one.inner) if post.media else None,
             "created_time": graph_time(post.posted_at),
             "updated_time": graph_time(post.updated_at),
             "permalink_url": self._link(post),
@@ -138,15 +143,16 @@ class View:
         newest_first = name in FEED_EDGES or order == "reverse_chronological"
         limit = _limit(query)
         after, before = _cursor(query, "after"), _cursor(query, "before")
-        low, high = _bounds(query)
+        since, until = _bounds(query)
+        low, high = -1, NO_END
         if before is not None:
             newest_first = not newest_first
             after = before
         if after is not None:
             low, high = (low, min(high, after)) if newest_first else (max(low, after), high)
         found = self.world.posts.where(
-            f"number > ? AND number < ? AND {condition}",
-            (low, high, *values),
+            f"number > ? AND number < ? AND posted_at >= ? AND posted_at < ? AND {condition}",
+            (low, high, since, until, *values),
             limit=limit + 1,
             newest_first=newest_first,
         )
@@ -192,6 +198,27 @@ class View:
         return paging
 
 
+def _attachments(post: Post, one: Selected) -> dict[str, Any]:
+    """``attachments``: nothing, one, or an album that holds the several."""
+    if len(post.media) <= 1:
+        listed = [_attached(post, media, one.inner) for media in post.media]
+        return {"attachments": {"data": listed}} if listed else {}
+    inner = next((part.inner for part in one.inner if part.name == "subattachments"), ())
+    album: dict[str, Any] = {"type": "album", "url": post.media[0].url, "title": "Photos"}
+    album = {name: value for name, value in album.items() if name in {part.name for part in one.inner} or not one.inner}
+    if any(part.name == "subattachments" for part in one.inner):
+        album["subattachments"] = {"data": [_attached(post, media, inner) for media in post.media]}
+    return {"attachments": {"data": [album]}}
+
+
+def _attached(post: Post, media: Media, selected: Sequence[Selected]) -> dict[str, Any]:
+    """One picture or film. ``description`` is what stands below it."""
+    kind = media.kind if media.kind == "photo" else "video_inline"
+    full: dict[str, Any] = {"type": kind, "url": media.url, "description": media.alt, "target": {"id": post.id}}
+    wanted = {part.name for part in selected} or {"type", "url"}
+    return {name: value for name, value in full.items() if name in wanted and value}
+
+
 def _limit(query: Mapping[str, str]) -> int:
     given = query.get("limit", str(USUAL))
     if not given.isdecimal():
@@ -200,10 +227,10 @@ def _limit(query: Mapping[str, str]) -> int:
 
 
 def _bounds(query: Mapping[str, str]) -> tuple[int, int]:
-    """``since`` and ``until`` go by created_time and take both ends in."""
+    """``since`` and ``until`` in milliseconds: they go by created_time and take both ends in."""
     since, until = query.get("since"), query.get("until")
-    low = snowflake(moment_of(since, "since")) - 1 if since else -1
-    high = snowflake(moment_of(until, "until")) + (1000 << 22) if until else NO_END
+    low = milliseconds(moment_of(since, "since")) if since else -1
+    high = milliseconds(moment_of(until, "until")) + 1000 if until else NO_END
     return low, high
 
 

@@ -17,6 +17,7 @@ pages = Environment(loader=PackageLoader("sandbox", "templates"), autoescape=Tru
 
 STATIC = Path(__file__).parent / "static"
 SHOWN = 20  #: threads
+SHOWN_OF_A_POST = 2000  #: characters; the form for an edit takes no more either
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self';"
     " frame-ancestors 'none'; base-uri 'none'"
@@ -39,6 +40,8 @@ def _entry(post: Post, people: dict[tuple[str, str], Person], now: datetime) -> 
         "platform": "X" if post.platform == "x" else "Facebook",
         "ago": _ago(post.posted_at, now),
         "edited": post.updated_at > post.posted_at or post.chain != post.id,
+        "text": post.shown if len(post.shown) <= SHOWN_OF_A_POST else f"{post.shown[:SHOWN_OF_A_POST]}…",
+        "cut": max(len(post.shown) - SHOWN_OF_A_POST, 0),
         "replies": [],  # of the same shape
     }
 
@@ -71,8 +74,11 @@ def _version_holding(entries: dict[str, dict[str, Any]], id: str | None, world: 
 
 
 def _respond(template: str, **values: Any) -> HTMLResponse:
+    """The page; half a surrogate pair and NUL, which no page can hold, show as the sign for what can't be shown."""
+    whole = pages.get_template(template).render(**values)
+    shown = whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
     headers = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
-    return HTMLResponse(pages.get_template(template).render(**values), headers=headers)
+    return HTMLResponse(shown, headers=headers)
 
 
 @router.get("/")

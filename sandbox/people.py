@@ -50,7 +50,7 @@ class People:
         self, platform: str, handle: str, name: str, *, id: str | None = None, city: bool = False, hidden: bool = False
     ) -> Person:
         if id is None:
-            digest = hashlib.sha256(f"{platform}:{handle.lower()}".encode()).digest()
+            digest = hashlib.sha256(f"{platform}:{handle.lower()}".encode("utf-8", "surrogatepass")).digest()
             id = str(10**15 + int.from_bytes(digest[:8], "big") % 10**15)
         self._database.run(
             "INSERT INTO person VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (platform, id) DO UPDATE SET"

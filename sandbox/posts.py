@@ -1,9 +1,11 @@
 """What people write, on both platforms.
 
 **Ids.** Every post has a number made as X makes its own (a snowflake: milliseconds since X's epoch, shifted by 22
-bits), from the time it was posted. So numbers grow with time, ``since_id`` orders rightly, and a post loaded with a
-``posted_at`` in the past gets an id of that time. X shows the number; Facebook shows ``PAGE_NUMBER``, and
-``POSTNUMBER_NUMBER`` for a comment (Facebook's own numbers do not order by time: rely on ``created_time`` there).
+bits), from the moment the network got it. So numbers grow with time and ``since_id`` misses nothing, also where a post
+is loaded with a ``posted_at`` in the past: it is listed as the newest, and only ``created_at`` tells its age. What X
+selects by time (``start_time``, the week of search) goes by the number too, what Graph selects (``since``) by
+``posted_at``. X shows the number; Facebook shows ``PAGE_NUMBER``, and ``POSTNUMBER_NUMBER`` for a comment (Facebook's
+own numbers do not order by time: rely on ``created_time`` there).
 
 **Edits.** X: an edit is a new post with a new id; both carry the same history, timelines and search show the newest
 only, and an old id asked for by itself still answers with the old text (docs.x.com/x-api/fundamentals/edit-posts,
@@ -16,10 +18,12 @@ minutes, of a reply, a sixth time).
 towards 280.
 """
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sandbox.clock import Clock, from_milliseconds, milliseconds
 from sandbox.people import NotThere, People, Person
@@ -29,13 +33,21 @@ X_EPOCH = 1288834974657  #: milliseconds; the first moment a snowflake can tell
 HANDLE = re.compile(r"(?<![A-Za-z0-9_@/.&])@([A-Za-z0-9_]{1,15})(?![A-Za-z0-9_@])")
 
 
+class Media(NamedTuple):
+    """A picture or film that came with a post."""
+
+    kind: str  #: photo or video
+    url: str
+    alt: str = ""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Post:
     platform: str
     number: int
     id: str
     author_id: str
-    text: str  #: as written, byte for byte
+    text: str  #: as written, character for character, lone surrogates and all
     prefix: str  #: X: the mentions a reply inherits, with a blank at the end; else empty
     in_reply_to: str | None  #: what it was written in answer to
     parent: str | None  #: where it hangs: Facebook keeps two levels only
@@ -48,6 +60,7 @@ class Post:
     chain: str  #: id of the first version
     superseded_by: str | None
     deleted_at: datetime | None
+    media: tuple[Media, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -84,8 +97,11 @@ class Posts:
         tagged: bool = False,
         posted_at: datetime | None = None,
         without: frozenset[str] = frozenset(),
+        media: Sequence[Media] = (),
     ) -> Post:
         """One more post or comment; ``without``: ids of people whom a reply on X shall not mention.
+
+        ``posted_at`` is what it says of its own time; its number is of now.
 
         Raises:
             NotThere: what it answers or quotes is not there.
@@ -94,8 +110,8 @@ class Posts:
             answered = None if in_reply_to is None else self.living(in_reply_to, author.platform)
             if quoted is not None:
                 self.living(quoted, author.platform)
-            moment = posted_at or self._clock.now()
-            number = self._free_number(moment)
+            arrived = self._clock.now()
+            number = self._free_number(arrived)
             if author.platform == "facebook":
                 where = _on_facebook(number, author, answered, page_id or self._first_page, tagged=tagged)
                 id, parent, root, page, prefix = where
@@ -103,9 +119,9 @@ class Posts:
                 id, parent, page = str(number), in_reply_to, None
                 root = answered.root if answered else id
                 prefix = self._inherited(author, answered, text, without) if answered else ""
-            at = milliseconds(moment)
+            at = milliseconds(posted_at or arrived)
             self._database.run(
-                "INSERT INTO post VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
+                "INSERT INTO post VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?)",
                 (
                     number,
                     author.platform,
@@ -122,6 +138,7 @@ class Posts:
                     at,
                     at,
                     id,
+                    json.dumps(media) if media else None,
                 ),
             )
             self._note_mentions(number, prefix, text)
@@ -169,7 +186,7 @@ class Posts:
             number = self._free_number(now)
             self._database.run(
                 "INSERT INTO post SELECT ?, platform, ?, author_id, ?, prefix, in_reply_to, parent, root, quoted,"
-                " page_id, tagged, ?, ?, chain, NULL, NULL FROM post WHERE id = ?",
+                " page_id, tagged, ?, ?, chain, NULL, NULL, media FROM post WHERE id = ?",
                 (number, str(number), text, milliseconds(now), milliseconds(now), old.id),
             )
             self._database.run("UPDATE post SET superseded_by = ? WHERE id = ?", (str(number), old.id))
@@ -282,4 +299,5 @@ def _post(row: Row) -> Post:
         chain=row["chain"],
         superseded_by=row["superseded_by"],
         deleted_at=None if row["deleted_at"] is None else from_milliseconds(row["deleted_at"]),
+        media=tuple(Media(*one) for one in json.loads(row["media"] or "[]")),
     )

@@ -69,6 +69,10 @@ class Control:
         found: list[dict[str, Any]] = self.call("GET", f"/effects?{urlencode(filters)}")
         return found
 
+    def alarms(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.call("GET", "/alarms")
+        return found
+
     def faults(self, target: str, kind: str, count: int = 1, **more: Any) -> None:
         """Plans one more fault: ``after_effect``, ``seconds``, ``with_reset``, ``skip``."""
         self.call("PUT", "/faults", {"target": target, "kind": kind, "count": count, **more})

@@ -110,6 +110,10 @@ def refusal(fault: Fault, target: str) -> Answer:
     return answer
 
 
+#: a proxy's page, a list where an object is due, nothing at all
+_ODD_SUCCESSES: dict[str, Any] = {"html_200": HTML, "list_200": [], "empty_200": b""}
+
+
 def _refused(kind: str, platform: str) -> tuple[int, Any]:
     shaped = {"x": _x_refusal, "facebook": _graph_refusal}.get(platform, _open311_refusal)
     if kind == "html":
@@ -120,6 +124,8 @@ def _refused(kind: str, platform: str) -> tuple[int, Any]:
         return 500, "Internal error"
     if kind == "json_500":
         return 500, {"foo": 1}
+    if kind in _ODD_SUCCESSES:
+        return 200, _ODD_SUCCESSES[kind]
     return shaped(kind)
 
 

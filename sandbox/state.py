@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS post (
     text TEXT NOT NULL, prefix TEXT NOT NULL DEFAULT '',
     in_reply_to TEXT, parent TEXT, root TEXT NOT NULL, quoted TEXT, page_id TEXT,
     tagged INTEGER NOT NULL DEFAULT 0, posted_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, chain TEXT NOT NULL,
-    superseded_by TEXT, deleted_at INTEGER);
+    superseded_by TEXT, deleted_at INTEGER, media TEXT);
 CREATE INDEX IF NOT EXISTS post_by_root ON post (root, number);
 CREATE INDEX IF NOT EXISTS post_by_parent ON post (parent, number);
 CREATE INDEX IF NOT EXISTS post_by_author ON post (platform, author_id, number);
@@ -34,15 +34,16 @@ CREATE TABLE IF NOT EXISTS mention (
 CREATE TABLE IF NOT EXISTS effect (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, platform TEXT NOT NULL, kind TEXT NOT NULL,
     id TEXT NOT NULL, in_reply_to TEXT, text TEXT, key TEXT, author TEXT);
+CREATE TABLE IF NOT EXISTS alarm (seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS ticket (
     number INTEGER PRIMARY KEY AUTOINCREMENT, service_request_id TEXT UNIQUE, token TEXT UNIQUE,
     polls_left INTEGER NOT NULL, status TEXT NOT NULL, status_notes TEXT NOT NULL DEFAULT '',
     service_code TEXT NOT NULL, fields TEXT NOT NULL,
     requested_at INTEGER NOT NULL, updated_at INTEGER NOT NULL);
 """
-EMPTIED = ("setting", "person", "post", "mention", "effect", "ticket", "sqlite_sequence")
+EMPTIED = ("setting", "person", "post", "mention", "effect", "alarm", "ticket", "sqlite_sequence")
 
-Row = sqlite3.Row
+Row = dict[str, Any]
 
 
 class Database:
@@ -52,12 +53,14 @@ class Database:
         self._lock = threading.RLock()
         self._depth = 0
         self._connection = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
-        self._connection.row_factory = sqlite3.Row
+        self._connection.row_factory = _row
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute(
             "PRAGMA synchronous = NORMAL"
         )  # survives a killed process, which is all that is promised
         self._connection.executescript(TABLES)
+        if "media" not in {row["name"] for row in self.rows("PRAGMA table_info(post)")}:  # a network of before
+            self._connection.execute("ALTER TABLE post ADD COLUMN media TEXT")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -79,17 +82,17 @@ class Database:
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         with self._lock:
-            return self._connection.execute(sql, values).fetchall()
+            return self._connection.execute(sql, _bound(values)).fetchall()
 
     def row(self, sql: str, values: Sequence[Any] = ()) -> Row | None:
         with self._lock:
-            found: Row | None = self._connection.execute(sql, values).fetchone()
+            found: Row | None = self._connection.execute(sql, _bound(values)).fetchone()
             return found
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Carries out one statement; the number of the row it added."""
         with self._lock:
-            return self._connection.execute(sql, values).lastrowid or 0
+            return self._connection.execute(sql, _bound(values)).lastrowid or 0
 
     def setting(self, name: str, default: Any) -> Any:
         found = self.row("SELECT value FROM setting WHERE name = ?", (name,))
@@ -106,6 +109,26 @@ class Database:
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+
+
+def _bound(values: Sequence[Any]) -> list[Any]:
+    """SQLite takes no lone surrogates as text: such a text goes in as bytes, and ``_row`` reads it back."""
+    return [_bytes_if_odd(value) if isinstance(value, str) else value for value in values]
+
+
+def _bytes_if_odd(text: str) -> str | bytes:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+    return text
+
+
+def _row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> Row:
+    return {
+        column[0]: value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
+        for column, value in zip(cursor.description, values, strict=True)
+    }
 
 
 def marks(values: Sequence[str]) -> str:

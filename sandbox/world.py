@@ -11,7 +11,7 @@ from sandbox.effects import Effects
 from sandbox.faults import Faults
 from sandbox.limits import Limits
 from sandbox.people import People, Person
-from sandbox.posts import HANDLE, Post, Posts
+from sandbox.posts import HANDLE, Media, Post, Posts
 from sandbox.seed import Seed
 from sandbox.state import Database
 from sandbox.tickets import Tickets
@@ -31,6 +31,7 @@ class NewPost:
     mention: bool | None = None  #: X: whether to name the city; None: only in a first post that quotes nothing
     tagged: bool = False
     page_id: str | None = None
+    media: tuple[Media, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +78,7 @@ class World:
             page_id=wanted.page_id,
             tagged=wanted.tagged,
             posted_at=None if wanted.posted_at is None else parsed(wanted.posted_at),
+            media=wanted.media,
         )
 
     def _addressed(self, wanted: NewPost, author: Person) -> str:

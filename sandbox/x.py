@@ -1,7 +1,7 @@
 """X API v2 as tweepy calls it.
 
-Source: X's OpenAPI 2.159; docs.x.com (read 2026-11). Not here: media, polls, places, direct messages, streams, likes;
-the ``previous_token`` of timelines.
+Source: X's OpenAPI 2.159; docs.x.com (read 2026-11). Not here: uploads of media, polls, places, direct messages,
+streams, likes; the ``previous_token`` of timelines.
 """
 
 import json
@@ -182,6 +182,7 @@ def _searchable(shelf: Shelf, post: Post) -> Searchable:
         lang=shelf.tweet(
             post, Wanted(tweet_fields=frozenset({"lang"}), user_fields=frozenset(), expansions=frozenset())
         )["lang"],
+        media=frozenset(one.kind for one in post.media),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox.clock import rfc3339
 from sandbox.people import Person
-from sandbox.posts import Post, when
+from sandbox.posts import Media, Post, when
 from sandbox.world import World
 from sandbox.x_problems import not_found
 from sandbox.x_text import as_served, entities, handles
@@ -21,6 +21,12 @@ TWEET_FIELDS = frozenset(
     media_metadata non_public_metrics note_tweet organic_metrics possibly_sensitive promoted_metrics
     public_metrics referenced_tweets reply_settings scopes source suggested_source_links
     suggested_source_links_with_counts text withheld
+    """.split()  # noqa: SIM905 (so many quoted names read worse)
+)
+MEDIA_FIELDS = frozenset(
+    """
+    alt_text duration_ms height media_key non_public_metrics organic_metrics preview_image_url promoted_metrics
+    public_metrics type url variants width
     """.split()  # noqa: SIM905 (so many quoted names read worse)
 )
 USER_FIELDS = frozenset(
@@ -55,6 +61,7 @@ class Wanted:
     tweet_fields: frozenset[str]
     user_fields: frozenset[str]
     expansions: frozenset[str]
+    media_fields: frozenset[str] = frozenset()
 
 
 def guessed_language(text: str) -> str:
@@ -83,6 +90,7 @@ class Shelf:
             "id": post.id,
             "text": as_served(post.shown),
             "edit_history_tweet_ids": self.versions[post.chain],
+            "attachments": {"media_keys": media_keys(post)} if post.media else None,
             "author_id": post.author_id,
             "conversation_id": post.root,
             "created_at": millis(post.posted_at),
@@ -150,6 +158,7 @@ class Shelf:
         found = {
             "users": [self.user(self.people[id], wanted) for id in people if id in self.people],
             "tweets": [self.tweet(post, wanted) for post in referenced],
+            "media": _included_media(shown, referenced, wanted),
         }
         return {kind: items for kind, items in found.items() if items}, errors
 
@@ -176,10 +185,36 @@ class Shelf:
             yield from (post.author_id for post in referenced)
 
 
+def media_keys(post: Post) -> list[str]:
+    """As X makes them: the kind of media, and a number of its own."""
+    return [f"{3 if one.kind == 'photo' else 7}_{post.number + at}" for at, one in enumerate(post.media)]
+
+
+def _included_media(shown: Sequence[Post], referenced: Sequence[Post], wanted: Wanted) -> list[dict[str, Any]]:
+    of: dict[str, Sequence[Post]] = {
+        "attachments.media_keys": shown,
+        "referenced_tweets.id.attachments.media_keys": referenced,
+    }
+    posts = [post for expansion, group in of.items() if expansion in wanted.expansions for post in group]
+    found = {key: _media(key, one) for post in posts for key, one in zip(media_keys(post), post.media, strict=True)}
+    always = {"media_key", "type"}
+    return [
+        {name: value for name, value in one.items() if value and name in wanted.media_fields | always}
+        for one in found.values()
+    ]
+
+
+def _media(key: str, one: Media) -> dict[str, str]:
+    """A photo has its address, a film only that of its first picture."""
+    address = "url" if one.kind == "photo" else "preview_image_url"
+    return {"media_key": key, "type": one.kind, address: one.url, "alt_text": one.alt}
+
+
 def _brought_along(expansions: frozenset[str]) -> frozenset[str]:
     """An expansion shows the field it expands."""
     fields = {
         "author_id": "author_id",
+        "attachments.media_keys": "attachments",
         "in_reply_to_user_id": "in_reply_to_user_id",
         "referenced_tweets.id": "referenced_tweets",
         "referenced_tweets.id.author_id": "referenced_tweets",

@@ -9,7 +9,7 @@ from fastapi import Request
 
 from sandbox.clock import parsed, rfc3339
 from sandbox.posts import Post, snowflake
-from sandbox.x_objects import EXPANSIONS, TWEET_FIELDS, USER_FIELDS, Shelf, Wanted
+from sandbox.x_objects import EXPANSIONS, MEDIA_FIELDS, TWEET_FIELDS, USER_FIELDS, Shelf, Wanted
 from sandbox.x_problems import invalid
 
 ALWAYS = frozenset({"tweet.fields", "user.fields", "media.fields", "poll.fields", "place.fields", "expansions"})
@@ -38,6 +38,7 @@ def asked(request: Request, known: frozenset[str]) -> Wanted:
         tweet_fields=_chosen(request, "tweet.fields", TWEET_FIELDS),
         user_fields=_chosen(request, "user.fields", USER_FIELDS),
         expansions=_chosen(request, "expansions", EXPANSIONS),
+        media_fields=_chosen(request, "media.fields", MEDIA_FIELDS),
     )
 
 

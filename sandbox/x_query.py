@@ -2,8 +2,8 @@
 
 Words (whole, any case), ``"exact phrase"``, ``#tag``, ``@handle``, ``from:``, ``to:``, ``conversation_id:``,
 ``in_reply_to_tweet_id:``, ``quotes_of_tweet_id:``, ``url:``, ``lang:``, ``is:retweet|reply|quote``,
-``has:links|mentions|hashtags``, ``OR``, parentheses and ``-`` before any of these. AND (a blank) binds closer than
-OR, as on X. ``is:``, ``has:`` and ``lang:`` need company, and so does a negation.
+``has:links|mentions|hashtags|media|images|videos``, ``OR``, parentheses and ``-`` before any of these. AND (a blank)
+binds closer than OR, as on X. ``is:``, ``has:`` and ``lang:`` need company, and so does a negation.
 
 Source: docs.x.com/x-api/posts/search/integrate/operators (read 2026-11).
 """
@@ -34,6 +34,7 @@ class Searchable:
     in_reply_to: str | None
     quoted: str | None
     lang: str
+    media: frozenset[str] = frozenset()  #: kinds
 
 
 Test = Callable[[Searchable], bool]
@@ -161,8 +162,9 @@ def _has(value: str) -> Test:
         "links": lambda post: bool(post.links),
         "mentions": lambda post: bool(post.mentions),
         "hashtags": lambda post: bool(post.tags),
-        "media": lambda _post: False,
-        "images": lambda _post: False,
+        "media": lambda post: bool(post.media),
+        "images": lambda post: "photo" in post.media,
+        "videos": lambda post: "video" in post.media,
     }
     if value not in tests:
         raise BadQuery(f"Invalid value for operator 'has': '{value}'")

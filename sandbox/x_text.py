@@ -39,7 +39,7 @@ def _is_picture(found: str) -> bool:
 
 
 def short_link(url: str) -> str:
-    return "https://t.co/" + hashlib.sha256(url.encode()).hexdigest()[:10]
+    return "https://t.co/" + hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()[:10]
 
 
 def as_served(text: str) -> str:

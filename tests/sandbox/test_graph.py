@@ -136,6 +136,35 @@ def test_since_and_until_go_by_the_time_of_posting(network: Running, graph: face
     assert [one["message"] for one in graph.get_connections(PAGE_ID, "feed", until=cut)["data"]] == ["Old"]
 
 
+def test_a_post_loaded_with_a_past_time_is_listed_first(network: Running, graph: facebook.GraphAPI) -> None:
+    network.ctl.post("New", author="R", platform="facebook")
+    old = (datetime.now(UTC) - timedelta(days=3)).isoformat()
+    network.ctl.post("Old", author="R", platform="facebook", posted_at=old)
+
+    listed = graph.get_connections(PAGE_ID, "feed")["data"]
+
+    assert [one["message"] for one in listed] == ["Old", "New"]
+    assert listed[0]["created_time"][:19] == old[:19]
+
+
+def test_pictures_stand_among_the_attachments(network: Running, graph: facebook.GraphAPI) -> None:
+    photo = {"kind": "photo", "url": "https://fb.example/1"}
+    news = network.ctl.post("", author="R", platform="facebook", media=[photo])
+    album = network.ctl.post(
+        "Two", author="R", platform="facebook", media=[photo, {**photo, "url": "https://fb.example/2"}]
+    )
+    comment = network.ctl.post("", author="R", platform="facebook", in_reply_to=news, media=[photo])
+    fields = "message,attachments{type,url,subattachments{type,url}}"
+
+    shown = graph.get_objects([news, album], fields=fields)
+
+    one = {"type": "photo", "url": "https://fb.example/1"}
+    assert shown[news] == {"id": news, "attachments": {"data": [one]}}
+    held = shown[album]["attachments"]["data"][0]
+    assert (held["type"], held["subattachments"]["data"]) == ("album", [one, {**one, "url": "https://fb.example/2"}])
+    assert graph.get_object(comment, fields="attachment{type,url}")["attachment"] == one
+
+
 def test_an_edit_keeps_the_id(network: Running, post: str, graph: facebook.GraphAPI) -> None:
     assert network.ctl.edit(post, "Two lights out") == post
 

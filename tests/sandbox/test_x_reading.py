@@ -71,14 +71,43 @@ def test_since_id_and_until_id_leave_both_ends_out(network: Running, x: tweepy.C
     assert [str(tweet.id) for tweet in answer.data] == [ids[3], ids[2], ids[1]]
 
 
-def test_a_post_loaded_with_a_past_time_gets_an_id_of_that_time(network: Running, x: tweepy.Client) -> None:
+def test_a_post_loaded_with_a_past_time_is_listed_as_newly_come(network: Running, x: tweepy.Client) -> None:
     new = network.ctl.post("New")
-    old = network.ctl.post("Old", posted_at=ago(days=2))
+    told = ago(days=2)
+    old = network.ctl.post("Old", posted_at=told)
 
-    answer = x.get_users_mentions(CITY_ID, start_time=ago(days=1))
+    answer = x.get_users_mentions(CITY_ID, since_id=new, tweet_fields=["created_at"])
 
-    assert int(old) < int(new)
-    assert texts(answer) == ["@alderfalls New"]
+    assert int(old) > int(new)
+    assert texts(answer) == ["@alderfalls Old"]
+    assert answer.data[0].created_at.isoformat()[:19] == told[:19]
+
+
+def test_what_x_selects_by_time_goes_by_the_id(network: Running, x: tweepy.Client) -> None:
+    network.ctl.clock(shift=-7200)
+    network.ctl.post("Came two hours ago")
+    network.ctl.clock(shift=7200)
+    network.ctl.post("Says it is old", posted_at=ago(days=2))
+
+    assert texts(x.get_users_mentions(CITY_ID, start_time=ago(hours=1))) == ["@alderfalls Says it is old"]
+
+
+def test_a_photo_comes_with_its_words(network: Running, x: tweepy.Client) -> None:
+    photo = {"kind": "photo", "url": "https://pbs.example/1.jpg", "alt": "A hole"}
+    network.ctl.post("", media=[photo, {"kind": "video", "url": "https://pbs.example/2.jpg"}])
+
+    answer = x.get_users_mentions(
+        CITY_ID, expansions=["attachments.media_keys"], media_fields=["url", "alt_text", "preview_image_url"]
+    )
+
+    keys = answer.data[0].attachments["media_keys"]
+    told = [
+        (one.media_key, one.type, one.url or one.preview_image_url, one.alt_text) for one in answer.includes["media"]
+    ]
+    assert told == [
+        (keys[0], "photo", "https://pbs.example/1.jpg", "A hole"),
+        (keys[1], "video", "https://pbs.example/2.jpg", None),
+    ]
 
 
 def test_marks_come_escaped_and_links_shortened(network: Running, x: tweepy.Client) -> None:
