@@ -3,7 +3,9 @@
 Sources, each walked newest first to its end by ``after`` cursors (``paging.next`` holds the token and is never kept):
 
 - ``feed``: the Page's feed: visitors' posts, and our own, so that what staff wrote by hand is known;
-- ``tagged``: posts on other profiles that tag the Page; Graph often hides who wrote them;
+- ``tagged``: posts on other profiles that tag the Page; Graph often hides who wrote them. Graph's ``since`` goes by
+  ``created_time``, so it would hide a post that is listed late: it is not asked for. The newest 100 are read each time,
+  and the walk goes on while the older end of a page is younger than the mark: one call each while little is said;
 - ``comments``: comments and answers to comments. New ones come also under old posts, and Graph has no list of a Page's
   new comments. So every round looks at the Page's latest posts, at most 100 and none older than 30 days, and takes
   the comments since the mark along in the same call (field expansion, 25 posts a call): four calls a round at most,
@@ -32,6 +34,7 @@ from errors import Unavailable
 from listeners.base import Listener
 from vocabulary import Edit, HeardHow, Mention, OwnPost, Page, Range, Unreadable
 
+LATE_AT_MOST = 25  #: of a page's posts may be listed late; where the last so many are all old, so is what follows
 POSTS_AT_ONCE = 25  #: with their comments: Graph refuses answers that grow too large
 COMMENTS_WITH_A_POST = 25
 COMMENTS_AT_ONCE = 100
@@ -157,7 +160,6 @@ class FacebookListener(Listener):
             self._page_id,
             wanted.source,
             fields=facebook_posts.POST_FIELDS,
-            since=seconds(wanted.since),
             limit=COMMENTS_AT_ONCE,
             **_after(position.after),
         )
@@ -165,7 +167,7 @@ class FacebookListener(Listener):
         for item in body["data"]:
             ours = str(item.get("id", "")).startswith(f"{self._page_id}_") if isinstance(item, dict) else False
             found.add(item, HeardHow.MENTION if wanted.source == "feed" and ours else HeardHow.TAGGED)
-        cursor = facebook_posts.cursor_after(body)
+        cursor = facebook_posts.cursor_after(body) if may_go_on(body["data"], wanted.since) else None
         reached = replace(position, after=cursor, done=cursor is None, posts=position.posts + len(body["data"]))
         return found.page(reached), reached
 
@@ -221,6 +223,12 @@ class FacebookListener(Listener):
         further = facebook_posts.cursor_after(body)
         reached = replace(position, more=tuple([(post_id, further), *others] if further else others))
         return found.page(reached), reached
+
+
+def may_go_on(items: Sequence[object], since: datetime) -> bool:
+    """Whether what follows a page may be younger than the mark: some of its last posts are."""
+    tail = [facebook_posts.read(item) for item in items[-LATE_AT_MOST:]]
+    return any(isinstance(written, Written) and written.created_time >= since for written in tail)
 
 
 def stuck(before: Position, after: Position) -> bool:

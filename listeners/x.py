@@ -188,7 +188,15 @@ def gap(wanted: Range, walked: Position, page: Page) -> datetime | None:
     if wanted.source in SEARCHED and walked.bound.startswith("at:"):
         reached = datetime.fromisoformat(walked.bound.removeprefix("at:"))
         return reached if reached > wanted.since else None
-    return oldest if wanted.source == "mentions" and walked.pages * A_PAGE >= MENTIONS_KEPT else None
+    if wanted.source != "mentions" or walked.pages * A_PAGE < MENTIONS_KEPT:
+        return None
+    return None if reached_the_mark(wanted, page) else oldest
+
+
+def reached_the_mark(wanted: Range, page: Page) -> bool:
+    """Whether the walk came down to what was heard before; what is walked twice for safety's sake is no loss."""
+    ids = [int(post.post_id) for post in (*page.mentions, *page.own_posts)]
+    return bool(ids) and wanted.since_id is not None and min(ids) <= int(wanted.since_id)
 
 
 def sorted_out(body: dict[str, Any], us: x_posts.Us, heard_how: HeardHow) -> Page:

@@ -55,7 +55,7 @@ def a_post(post_id: str = f"{PAGE}_1", **more: Any) -> dict[str, Any]:
     made = {
         "id": post_id,
         "message": "Pothole on Elm St",
-        "created_time": "2026-11-21T08:00:00+0000",
+        "created_time": NOW.strftime("%Y-%m-%dT%H:%M:%S+0000"),
         "from": {"id": "77", "name": "Jane Elm"},
         "permalink_url": "/alderfalls/posts/1",
     }
@@ -95,6 +95,31 @@ def test_a_cursor_that_graph_no_longer_takes_starts_the_walk_again(city: Running
     city.ctl.post("hole", platform="facebook")
 
     assert len(heard(a_listener(city.url), a_range(resume_at='["old",false,100,[]]'))) == 1
+
+
+@pytest.mark.parametrize("tagged", [False, True], ids=["feed", "tagged"])
+def test_a_post_that_is_listed_late_is_heard(city: Running, tagged: bool) -> None:
+    long_ago = (NOW - timedelta(days=5)).isoformat()
+    post_id = city.ctl.post("hole", platform="facebook", author="Jane", posted_at=long_ago, tagged=tagged)
+
+    found = heard(a_listener(city.url), a_range("tagged" if tagged else "feed", since=NOW))
+
+    assert [m.post_id for m in found] == [post_id]
+
+
+def test_what_was_walked_before_costs_one_call() -> None:
+    old = [a_post(f"{PAGE}_{n}", created_time="2020-11-21T08:00:00+0000") for n in range(74)]
+    new = [a_post(f"{PAGE}_9{n}", created_time=NOW.isoformat()) for n in range(25)]
+    more = {"next": "x", "cursors": {"after": "abc"}}
+
+    with playing(served(*new, *old, paging=more)) as stage:
+        pages = walked(a_listener(stage.url), a_range())
+        asked = len(stage.asked)
+    with playing(served(*old, *new, paging=more), served(*old, paging=more)) as stage:
+        further = walked(a_listener(stage.url), a_range())
+
+    assert (asked, [len(page.mentions) for page in pages], pages[0].next) == (1, [99], None)
+    assert [len(page.mentions) for page in further] == [99, 74]
 
 
 @pytest.mark.parametrize("source", facebook.FacebookListener.sources)

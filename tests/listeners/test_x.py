@@ -113,10 +113,13 @@ def test_an_empty_page_is_no_trouble(city: Running) -> None:
 
 
 def test_only_what_is_newer_than_the_mark_is_asked_for(city: Running) -> None:
-    long_ago = (NOW - timedelta(hours=2)).isoformat()
-    city.ctl.post("@alderfalls before the mark", posted_at=long_ago)
-    mark = city.ctl.post("@alderfalls the mark", posted_at=(NOW - timedelta(minutes=30)).isoformat())
-    late = city.ctl.post("@alderfalls listed late", posted_at=(NOW - timedelta(minutes=31)).isoformat())
+    city.ctl.clock(shift=-7200)
+    city.ctl.post("@alderfalls before the mark")
+    city.ctl.clock(shift=5340)  # 31 minutes ago
+    late = city.ctl.post("@alderfalls listed late")
+    city.ctl.clock(shift=60)
+    mark = city.ctl.post("@alderfalls the mark")
+    city.ctl.clock(shift=1800)
     new = city.ctl.post("@alderfalls the newest")
 
     found = heard(a_listener(city.url), a_range(since_id=mark))
@@ -235,6 +238,15 @@ def test_the_end_of_the_mentions_timeline_is_a_gap() -> None:
     last = from_played(*pages, served(a_post("1000000000000000008")))[-1]
 
     assert last.gap_before == datetime(2026, 11, 21, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("newest", "lost"), [("1000000000000000007", True), ("1000000000000000008", False)])
+def test_walking_twice_what_was_heard_is_no_gap(newest: str, lost: bool) -> None:
+    pages = [served(a_post(str(10**18 + 20 - n)), meta={"next_token": f"t{n}"}) for n in range(7)]
+
+    last = from_played(*pages, served(a_post("1000000000000000008")), since_id=newest)[-1]
+
+    assert (last.gap_before is not None) is lost
 
 
 def test_a_listing_that_repeats_its_token_is_stopped() -> None:
