@@ -195,7 +195,7 @@ def gap(wanted: Range, walked: Position, page: Page) -> datetime | None:
 
 def reached_the_mark(wanted: Range, page: Page) -> bool:
     """Whether the walk came down to what was heard before; what is walked twice for safety's sake is no loss."""
-    ids = [int(post.post_id) for post in (*page.mentions, *page.own_posts)]
+    ids = [int(mention.post_id) for mention in page.mentions] + [int(own.post_id) for own in page.own_posts]
     return bool(ids) and wanted.since_id is not None and min(ids) <= int(wanted.since_id)
 
 
