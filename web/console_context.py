@@ -87,7 +87,7 @@ def desk_context(d: Deployment, session: Session, who: Principal, found: Thread)
         "purposes": [Purpose.ANSWER, Purpose.CLARIFY, Purpose.REFERRAL, Purpose.CORRECTION],
         "reject_reasons": REJECT_REASONS,
         "dismiss_reasons": DISMISS_REASONS,
-        "answered": {card.id: True for card, _ in open_drafts},
+        "answered": {card.id: True for card, draft in drafts if draft.open or draft.on_its_way},
         "policies": {draft.id: _policy_line(d, session, draft) for _, draft in open_drafts},
         "lengths": {draft.id: measured(d, found.platform, draft.text) for _, draft in open_drafts},
         "templates_of": {draft.id: _templates(card, draft) for card, draft in open_drafts},

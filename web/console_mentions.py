@@ -33,7 +33,7 @@ def acknowledge(
 ) -> Response:
     """Somebody has seen the alarm."""
     real = emergency != "no"
-    message = "Acknowledged. You own this emergency now." if real else "Noted: not an emergency."
+    message = "Acknowledged, in your name." if real else "Noted: not an emergency."
 
     def act() -> object:
         return decide.acknowledge(d, who, mention_id, emergency=real)

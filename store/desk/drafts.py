@@ -68,6 +68,7 @@ class Filed:
     id: int
     reference: str
     status: str
+    outcome: str | None
     ticket_state: str
     ticket_id: str | None
     ticket_error: str | None
@@ -213,6 +214,7 @@ class _Builder:
             id=row.id,
             reference=row.reference,
             status=row.status,
+            outcome=row.outcome,
             ticket_state=ticket.state if ticket else "none",
             ticket_id=ticket.service_request_id if ticket else None,
             ticket_error=ticket.error if ticket else None,

@@ -13,8 +13,9 @@ from store.people import Principal
 from store.tables import AccountRow, DraftRow, GapRow, ReplyRow, StaffRow
 from store.types import now
 from tests.web.console.conftest import City
-from vocabulary import Place
+from vocabulary import HeardHow, Place
 
+SEARCH = HeardHow.SEARCH
 TRICKY = (
     "Pothole at 700 Oak Street \u202egnp.exe\u202c see http://evil.example/<script>alert(1)</script> \u200b👩\u200d🚒"
 )
@@ -34,6 +35,7 @@ class Day:
     held: int
     gone: int
     crowd: int
+    by_hand: int
     request_id: int
     token: str
 
@@ -65,6 +67,7 @@ def a_day(city: City) -> Day:
         held=city.hears("The pothole at 1200 Cedar Street again", author="ana", ago=timedelta(hours=30)),
         gone=city.hears("I take this back", author="gone", thread="crowd"),
         crowd=city.hears("Same here, pothole at 620 Oak Street", author="pat", thread="crowd"),
+        by_hand=city.hears("Nobody told the city of the pothole at 800 Elm Street", author="eve", heard_how=SEARCH),
         request_id=0,
         token="",
     )
@@ -87,6 +90,8 @@ def _after(city: City, me: Principal, day: Day) -> None:
     held = city.draft_of(day.held)
     decide.hold(city.deployment, me, held.id, reason="waiting for the street crew")
     decide.note(city.deployment, me, city.mention(day.report).conversation_id, text="Called Public Works at 9.")
+    by_hand = city.draft_of(day.by_hand)
+    decide.approve(city.deployment, me, by_hand.id, version=by_hand.version, parts=["reply"])
     failed = city.draft_of(day.failed)
     decide.approve(city.deployment, me, failed.id, version=failed.version)
     with city.deployment.store.writing() as session:

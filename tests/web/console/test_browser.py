@@ -57,7 +57,7 @@ def pages(city: City, day: Day) -> dict[str, str]:
 
     with city.deployment.store.reading() as session:
         token = _token(session, day.request_id)
-    mentions = ("report", "emergency", "spanish", "crowd", "tricky", "sent", "failed", "held")
+    mentions = ("report", "emergency", "spanish", "crowd", "tricky", "sent", "failed", "held", "by_hand")
     return {f"desk {name}": desk(getattr(day, name)) for name in mentions} | {
         "inbox": "/console/",
         "inbox, all": "/console/?view=all",

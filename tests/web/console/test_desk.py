@@ -403,6 +403,18 @@ def test_a_failed_reply_is_tried_again(city: City, desk: Desk) -> None:
     assert city.draft_of(day.failed).state == "in_doubt"
 
 
+def test_what_no_program_may_answer_is_posted_by_hand(city: City, desk: Desk) -> None:
+    day = a_day(city)
+    draft = city.draft_of(day.by_hand)
+
+    words = desk.get(at(city, day.by_hand)).get_text(" ", strip=True)
+    desk.post(f"/console/drafts/{draft.id}/reject", {"version": draft.version, "reason": "Needs no reply"})
+
+    assert "This platform lets no program reply here" in words
+    assert "found by search" in words
+    assert city.draft_of(day.by_hand).state in {"rejected", "pending"}
+
+
 @pytest.mark.parametrize(("role", "status"), [("viewer", 403), ("responder", 403), ("admin", 403), ("approver", 200)])
 def test_only_approvers_approve(city: City, as_role: Callable[..., TestClient], role: str, status: int) -> None:
     mention = city.hears("Pothole at 500 Oak Street")
