@@ -58,6 +58,7 @@ def _done(
     request: Request, d: Deployed, who: Principal, concern_id: int, act: Callable[[], None], said: str
 ) -> Response:
     try:
+        _within_grants(d, who, concern_id)
         trouble = tried(act, mention_id=concern_id)
     except Missing:
         trouble = None  # a colleague was quicker; the list shows what is left
@@ -67,6 +68,12 @@ def _done(
         piece = "console/attention/_list.html" if "HX-Request" in request.headers else "console/attention/page.html"
         return page(request, piece, status=trouble.status, **context)
     return changed(request, "console/attention/_list.html", HERE, **context)
+
+
+def _within_grants(d: Deployed, who: Principal, concern_id: int) -> None:
+    with d.store.reading() as session:
+        if concern_id not in {one.id for one in running.concerns(session, who)}:
+            raise Missing("There is no such thing open.")
 
 
 def _context(d: Deployed, who: Principal) -> dict[str, Any]:

@@ -49,6 +49,16 @@ def test_a_concern_is_taken_and_discarded_with_a_reason(desk: Desk) -> None:
     assert desk.post(f"/console/attention/{number}/ack").select("[id^=concern-]") == []
 
 
+@pytest.mark.usefixtures("day")
+def test_a_concern_of_another_account_is_not_mine(desk: Desk, as_role: Callable[..., TestClient]) -> None:
+    number, stranger = concern(desk.get("/console/attention")), as_role("responder", account="parks_x")
+
+    stranger.post(f"/console/attention/{number}/ack")
+
+    assert "could not be read" not in stranger.get("/console/attention").text
+    assert "no owner" in desk.get("/console/attention").get_text()
+
+
 def test_a_request_is_closed_with_an_outcome(city: City, desk: Desk, day: Day) -> None:
     assert request_row(city, day).reference in desk.get("/console/requests").get_text()
     path = f"/console/requests/{day.request_id}"
