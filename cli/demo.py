@@ -161,7 +161,7 @@ def _secret(path: Path, text: str) -> None:
 
 def _start_sandbox(home: Path, port: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "cli", "sandbox", "run", "--port", str(port)]
-    command += ["--state", str(home / "sandbox.db"), "--seed", str(DATA / "seed.json")]
+    command += ["--state", str(home / "sandbox.db"), "--seed", str(DATA / "seed.json"), "--with-parent"]
     # A session of its own: Ctrl-C must reach it after Harken has said goodbye to it.
     return subprocess.Popen(command, cwd=DATA.parent, start_new_session=True)
 

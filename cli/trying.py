@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -39,13 +42,23 @@ def serve(host: str, port: int, state: Path | None, seed: dict[str, Any] | None)
     begin(host, port, state, seed=seed)
 
 
+def _end_with(parent: int) -> None:
+    """Stop when the process that started us is gone, however it went."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def run(
     host: Annotated[str, typer.Option("--host")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port")] = 8312,
     state: Annotated[Path | None, typer.Option("--state", help="Where to keep it; in memory without.")] = None,
     seed: Annotated[Path | None, typer.Option("--seed", help="Who is there before anybody posts (JSON).")] = None,
+    with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:
     """Serve the sandbox alone."""
+    if with_parent:
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     serve(host, port, state, json.loads(seed.read_text(encoding="utf-8")) if seed else None)
 
 
