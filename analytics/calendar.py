@@ -14,6 +14,7 @@ from errors import HarkenError
 By = Literal["day", "week", "hour"]
 
 MOST_BUCKETS = 2_000
+USUAL_DAYS = 30
 YEARS = range(1970, 2200)  #: before, zones were off by odd minutes; and nobody posted
 QUARTER_S = 900
 STEP = {"day": timedelta(days=1), "week": timedelta(weeks=1), "hour": timedelta(hours=1)}
@@ -57,6 +58,23 @@ def midnight(day: date, zone: ZoneInfo) -> datetime:
 def day_of(moment: datetime, zone: ZoneInfo) -> date:
     """The city's date at a moment."""
     return moment.astimezone(zone).date()
+
+
+def usual(
+    since: date | datetime | None, until: date | datetime | None, *, today: date, days: int = USUAL_DAYS
+) -> tuple[date | datetime, date | datetime]:
+    """The range that is meant where an end is left out: up to today, and the last 30 days of it."""
+    end = today if until is None else until
+    if since is not None:
+        return since, end
+    if end.year not in YEARS:
+        raise BadRange(f"to = {end}: outside {YEARS.start} to {YEARS.stop - 1}", field="to")
+    return end - timedelta(days=days if isinstance(end, datetime) else days - 1), end
+
+
+def earlier(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
+    """The same time by the city's clocks, so many days before."""
+    return (moment.astimezone(zone) - timedelta(days=days)).astimezone(UTC)
 
 
 def buckets(

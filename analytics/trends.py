@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Literal, get_args
@@ -90,7 +90,7 @@ def trends(
 
 def points(session: Session, over: Buckets, group: Group, seen: Seen) -> list[TrendPoint]:
     """The same for buckets that are known."""
-    found = tallies(session, over, group, seen)
+    found = tallies(session, over.spans(), group, seen)
     groups = sorted({name for _, name in found}, key=in_order)
     return [
         TrendPoint(bucket=rfc3339(start), group=name, count=tally.n, mean_sentiment=tally.mean)
@@ -110,11 +110,13 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def tallies(session: Session, over: Buckets, dimension: str, seen: Seen) -> dict[tuple[int, str], Tally]:
-    """The counts that are not zero, by the bucket's place in the row and the group."""
+def tallies(
+    session: Session, over: Iterable[tuple[datetime, datetime]], dimension: str, seen: Seen
+) -> dict[tuple[int, str], Tally]:
+    """The counts that are not zero, by the stretch's place in the row and the group."""
     cell = MentionRollupRow
     of_span = (column("place", Integer), column("since", Integer), column("until", Integer))
-    spans = [(place, quarter(a), quarter(b)) for place, (a, b) in enumerate(over.spans())]
+    spans = [(place, quarter(a), quarter(b)) for place, (a, b) in enumerate(over)]
     span = values(*of_span, name="spans").data(spans).cte("span")
     within = and_(col(cell.quarter) >= span.c.since, col(cell.quarter) < span.c.until)
     sums = (func.sum(col(cell.n)), func.sum(col(cell.felt)), func.sum(col(cell.sentiment_sum)))
