@@ -25,6 +25,7 @@ from web import (
     console_inbox,
     console_mentions,
     console_requests,
+    console_trends,
     errors,
     health,
     pages,
@@ -57,6 +58,7 @@ PAGES = (
     console_mentions.router,
     console_attention.router,
     console_requests.router,
+    console_trends.router,
     console_accounts.router,
     portal.router,
 )
