@@ -29,6 +29,8 @@ def find_signal(text: str) -> Signal | None:
         return Signal.STILL_NOT_FIXED
     if "?" in words or not words:
         return None
+    if _LEADING.match(words) and not _BUT.search(words):
+        return Signal.NEVER_MIND
     return _small_talk(words)
 
 
@@ -170,6 +172,16 @@ _FILLER = (
     r"|perfecto|genial|excelente|bueno|bien|si|y|disculpen?|perdon|pero|ay|hola"
 )
 _WORD = re.compile(rf"(?:(?P<never_mind>{_NEVER_MIND})|(?P<thanks>{_THANKS})|(?:{_FILLER}))(?= |[.,;:!]|$)[ .,;:!]*")
+
+
+#: "Never mind" as a clause of its own at the head of a post: what follows says why. It only holds a draft for a person,
+#: so here a miss costs more than a false hit; "never mind the rain, the drain is blocked" has no pause and is none.
+_LEADING = re.compile(
+    r"(?:(?:ok|okay|oh|hey|hi|hello|sorry|actually|update|edit|wait|ah|ay|bueno|perdon|disculpen?)[ ,.;:!]+)*"
+    r"(?:never ?mind(?: that| this| it| me)?|nvm|false alarm|scratch that|olvidalo|olvidelo|olvidenlo|ya no importa"
+    r"|no importa|falsa alarma)(?: (?:everyone|folks|all|gracias|thanks))?(?=[,.;:!]|$)"
+)
+_BUT = re.compile(r"\b(?:but|still|except|although|pero|todavia|aunque|sigue)\b")
 
 
 def _small_talk(words: str) -> Signal | None:

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -77,11 +78,19 @@ def _serve(deployment: Any, ready: threading.Event | None = None) -> None:
         server_header=False,
     )
     server = uvicorn.Server(made)
+    # uvicorn ends gracefully and then raises the signal again, for whoever handled it before: that must not kill us,
+    # since what is in flight still has to end.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _already_heard)
     if ready is not None:
         threading.Thread(target=_tell_when_started, args=(server, ready), daemon=True).start()
     server.run()
     if not server.started:
         raise ConfigError(f"web.port = {table.port}: can't be opened on {table.host}; is something else running there?")
+
+
+def _already_heard(_number: int, _frame: FrameType | None) -> None:
+    log.info("stopping")
 
 
 def _tell_when_started(server: Any, ready: threading.Event) -> None:

@@ -54,6 +54,9 @@ STOP = [
 
 NEVER_MIND = [
     "never mind",
+    "@ann @alderfalls never mind, the pothole is filled already",
+    "Never mind. My neighbor called and they are on the way",
+    "olvídalo, ya vino la cuadrilla y taparon el bache",
     "Nevermind!",
     "nvm",
     "oh never mind, it's fixed",
