@@ -15,11 +15,11 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from errors import AdapterError, InDoubt, NotInvited, RateLimited, Refused, Unauthorized
+from errors import AdapterError, ConfigError, HarkenError, InDoubt, NotInvited, RateLimited, Refused, Unauthorized
 from pipeline import draft as drafting
 from pipeline.deployment import Deployment
 from pipeline.policies import policy_of
-from pipeline.sendable import approved
+from pipeline.sendable import NotAsApproved, approved
 from store import attention, audit, facts, intake, outbound, threads, work
 from store.tables import AccountRow, ApprovalRow, DraftRow, MentionRow, ReplyRow, TicketRow
 from store.types import now
@@ -48,13 +48,29 @@ def send_due(deployment: Deployment, *, worker: str) -> int:
     with deployment.store.writing() as session:
         claims = work.claim(session, KIND, worker=worker, limit=4)
     for claim in claims:
-        with deployment.store.writing() as session:
-            step = _prepare(session, deployment, claim)
-        if step.what == "look":
-            _look_and_send(deployment, claim, step)
-        elif step.what == "read_back":
-            _read_back(deployment, claim, step)
+        try:
+            _one_step(deployment, claim)
+        except (ConfigError, NotAsApproved) as err:  # of this reply alone: the others go on
+            with deployment.store.writing() as session:
+                _unsendable(session, claim, err)
     return len(claims)
+
+
+def _one_step(deployment: Deployment, claim: Claim) -> None:
+    with deployment.store.writing() as session:
+        step = _prepare(session, deployment, claim)
+    if step.what == "look":
+        _look_and_send(deployment, claim, step)
+    elif step.what == "read_back":
+        _read_back(deployment, claim, step)
+
+
+def _unsendable(session: Session, claim: Claim, err: HarkenError) -> None:
+    """Its account is no longer in the file, or its bytes are not the approved ones: nothing went out."""
+    reply = session.get_one(ReplyRow, int(claim.ref))
+    reply.error = str(err)[:500]
+    fail(session, reply)
+    work.finish(session, [claim])
 
 
 def _prepare(session: Session, deployment: Deployment, claim: Claim) -> _Step:
@@ -155,18 +171,24 @@ def _approval(session: Session, draft: DraftRow) -> ApprovalRow:
 def _look_and_send(deployment: Deployment, claim: Claim, step: _Step) -> None:
     assert step.value is not None
     responder = deployment.responder(step.account)
-    began = time.monotonic()
     try:
         post = responder.look(step.value.in_reply_to)
     except AdapterError as err:
         with deployment.store.writing() as session:
             _not_looked(session, claim, step, err)
         return
+    began = time.monotonic()  # not before the look: a slow platform must not use up the tries
     with deployment.store.writing() as session:
         fence = _claim_send(session, deployment, claim, step, post)
+    if not post.exists:
+        deployment.store.forget_freed_pages()
     too_slow = time.monotonic() - began > deployment.settings.sending.settle.total_seconds() / 4
-    if fence is None or too_slow:
-        return  # paused in between: the row rests in ``sending`` and is read back before anything is sent
+    if fence is None:
+        return
+    if too_slow:  # paused in between: by the time the call arrives another worker may have read back
+        with deployment.store.writing() as session:
+            _not_begun(session, claim, step, fence)
+        return
     try:
         sent = responder.send(step.value, key=step.key)
     except AdapterError as err:
@@ -196,7 +218,7 @@ def _claim_send(session: Session, deployment: Deployment, claim: Claim, step: _S
     account = session.get_one(AccountRow, reply.account_id)
     moment = now()
     if reply.state != "approved":
-        work.finish(session, [claim])
+        _already_claimed(session, claim, reply)
         return None
     wait = _hindered(session, deployment, reply, account, moment)
     if wait is not None:
@@ -213,6 +235,26 @@ def _claim_send(session: Session, deployment: Deployment, claim: Claim, step: _S
     hashes = {"text": reply.text_sha, "key": reply.key, "to": reply.in_reply_to}
     audit.append(session, by="system", action="reply.sending", subject=f"reply:{reply.id}", hashes=hashes)
     return reply.fence
+
+
+def _not_begun(session: Session, claim: Claim, step: _Step, fence: int) -> None:
+    """Take the claim back, unless somebody holds us for dead already: nothing went out, so it was no try."""
+    reply = session.get_one(ReplyRow, step.reply_id)
+    if reply.state != "sending" or reply.fence != fence:
+        return
+    draft = session.get_one(DraftRow, reply.draft_id)
+    reply.state, draft.state = "approved", DraftState.APPROVED
+    reply.attempt, reply.not_before = reply.attempt - 1, None
+    session.add_all([reply, draft])
+    work.later(session, claim, at=now() + PAUSE, free=True)
+
+
+def _already_claimed(session: Session, claim: Claim, reply: ReplyRow) -> None:
+    """Another worker was quicker; should it die on the way, somebody must read the thread back."""
+    if reply.state in {"sending", "in_doubt"}:
+        work.later(session, claim, at=reply.not_before or now(), free=True)
+    else:
+        work.finish(session, [claim])
 
 
 def _changed(session: Session, reply: ReplyRow, post: PostNow) -> bool:
@@ -294,7 +336,6 @@ def _attend(session: Session, reply: ReplyRow, summary: str, remedy: str) -> Non
 def _confirm(session: Session, reply_id: int, sent: SentReply) -> None:
     reply = session.get_one(ReplyRow, reply_id)
     outbound.confirm(session, reply, post_id=sent.post_id, url=sent.url, sent_at=now())
-    attention.settle(session, "draft", str(reply.draft_id))
 
 
 def _read_back(deployment: Deployment, claim: Claim, step: _Step) -> None:

@@ -19,7 +19,7 @@ from store import attention, audit, content, facts, requests, work
 from store.tables import DraftRow, MentionRow, RequestMentionRow, ServiceRequestRow, TicketRow
 from store.types import now
 from store.work import Claim
-from vocabulary import ServiceRequest, Ticket, TicketStatus
+from vocabulary import DraftState, ServiceRequest, Ticket, TicketStatus
 
 log = logging.getLogger(__name__)
 
@@ -126,6 +126,12 @@ def opened(session: Session, row: TicketRow, ticket: Ticket) -> None:
     hashes = {"key": row.key, "number": row.service_request_id or row.token or ""}
     audit.append(session, by="system", action="ticket.opened", subject=f"ticket:{row.id}", hashes=hashes)
     attention.settle(session, "ticket", str(row.id))
+    decided = select(DraftRow).where(
+        DraftRow.request_id == row.request_id, DraftRow.kind == "request_only", DraftRow.state == DraftState.APPROVED
+    )
+    for draft in session.exec(decided).all():
+        draft.state = DraftState.SENT
+        session.add(draft)
     _mentions_filed(session, row.request_id)
 
 

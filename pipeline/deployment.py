@@ -70,10 +70,12 @@ class Deployment:
         """The responder of an account.
 
         Raises:
-            ConfigError: the platform's replies are made by hand, or a key is missing.
+            ConfigError: the account is not in the file, its replies are made by hand, or a key is missing.
         """
         if name not in self._responders:
-            account = self.settings.accounts[name]
+            account = self.settings.accounts.get(name)
+            if account is None:
+                raise ConfigError(f"{self.settings.file}: there is no account {name!r} any more")
             self._responders[name] = adapter("responders", account.platform).connect(self._table(account))
         return self._responders[name]
 

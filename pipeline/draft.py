@@ -52,13 +52,17 @@ def draft_due(deployment: Deployment, *, worker: str) -> int:
     """Draft a batch of what was assessed; gives how many mentions were handled."""
     with deployment.store.writing() as session:
         claims = work.claim(session, KIND, worker=worker, limit=BATCH)
-    for claim in claims:
+    for number, claim in enumerate(claims, start=1):
         try:
             with deployment.store.writing() as session:
                 react(session, deployment, session.get_one(MentionRow, int(claim.ref)))
                 work.finish(session, [claim])
         except HarkenError as err:
             _failed(deployment, claim, err)
+        except BaseException:
+            with deployment.store.writing() as session:
+                work.give_back(session, claims[number:])  # one that breaks us must not take the others along
+            raise
     return len(claims)
 
 
@@ -122,14 +126,14 @@ def _no_more(session: Session, mention: MentionRow) -> None:
         return
     facts.no_more(session, mention.identity_id, scope="all", reason="asked us to stop", by="system")
     live = select(DraftRow).where(
-        DraftRow.addressee_id == mention.identity_id, col(DraftRow.state).in_(("pending", "approved"))
+        DraftRow.addressee_id == mention.identity_id, col(DraftRow.state).in_(("pending", "approved", "manual"))
     )
     _hold_all(session, list(session.exec(live)), "the resident asked us to stop")
 
 
 def _hold_all(session: Session, drafts: list[DraftRow], reason: str) -> None:
     for draft in drafts:
-        if draft.state == DraftState.APPROVED:
+        if draft.state in {DraftState.APPROVED, DraftState.MANUAL}:
             copy = back_to_review(session, draft, why=reason, by="system")
             hold(session, copy, reason=reason, by="system")
         elif draft.state == DraftState.PENDING:
@@ -162,8 +166,6 @@ def back_to_review(
 ) -> DraftRow:
     """End an approval that was not carried out, and put the same words before people again."""
     outbound.stop(session, draft, state=state, why=why, by=by)
-    if draft.request_id is not None:
-        _unfile(session, draft.request_id)
     thread = session.get_one(ConversationRow, draft.conversation_id)
     mention = session.get_one(MentionRow, draft.mention_id)
     copy = DraftRow(
@@ -213,15 +215,6 @@ def _unfiled(session: Session, draft: DraftRow) -> bool:
     return request is None or request.status == "proposed"
 
 
-def _unfile(session: Session, request_id: int) -> None:
-    """A request whose only ticket was cancelled before it was opened is a proposal again."""
-    request = session.get_one(ServiceRequestRow, request_id)
-    ticket = requests.ticket_of(session, request_id)
-    if request.status == "open" and ticket is not None and ticket.state == "cancelled":
-        request.status = "proposed"
-        session.add(request)
-
-
 def compose(
     session: Session,
     deployment: Deployment,
@@ -269,6 +262,8 @@ def compose(
     if old is not None:
         old.superseded_by = draft.id
         session.add(old)
+        if old.request_id != draft.request_id:
+            _nobodys(session, old.request_id, by=by)
     if wanted.proposes and request is not None and wanted.service is not None:
         _propose(session, deployment, mention, wanted, request, draft)
     _hold_if_unwanted(session, draft, mention)
@@ -282,6 +277,15 @@ def compose(
         hashes={"text": audit.sha(drafted.text if kept is None else kept), "template": drafted.template},
     )
     return draft
+
+
+def _nobodys(session: Session, request_id: int | None, *, by: str) -> None:
+    """A proposed request that no draft speaks of any more would be taken for one that waits for its place."""
+    speaks = select(DraftRow.id).where(
+        DraftRow.request_id == request_id, col(DraftRow.state).in_((*outbound.LIVE, DraftState.SENT))
+    )
+    if session.exec(speaks).first() is None:
+        requests.cancel_if_unfiled(session, request_id, by=by)
 
 
 def _kind(wanted: Plan) -> str:
@@ -417,7 +421,8 @@ def case_of(
     expected = request.expected_at if request else None
     if request is not None and expected is None and wanted.proposes and wanted.service and wanted.service.sla:
         expected = add_sla(mention.posted_at, wanted.service.sla, deployment.calendar)
-    quotes = wanted.proposes or wanted.request_status is not None or wanted.purpose is Purpose.FOLLOW_UP
+    filed = request is not None and request.status == "open"
+    quotes = wanted.proposes or filed or wanted.request_status is not None or wanted.purpose is Purpose.FOLLOW_UP
     return Case(
         city=city.name,
         time_zone=city.time_zone,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from sqlmodel import Session
+from sqlalchemy import or_
+from sqlmodel import Session, col, select
 
 from classifiers.signals import Signal
 from pipeline.assess import place_of
@@ -13,7 +14,7 @@ from pipeline.deployment import Deployment
 from places.services import by_general_code
 from store import intake, requests, threads
 from store.judgement import Judgement
-from store.tables import MentionRow, ServiceRequestRow
+from store.tables import DraftRow, MentionRow, RequestProposalRow, ServiceRequestRow
 from vocabulary import Intent, Place, Purpose, Service, Urgency
 
 REFERENCE = re.compile(r"\b[A-Z]{1,4}-[0-9BCDFGHJKMNPQRTVWXZ]{6}\b")
@@ -82,9 +83,21 @@ def _asked_where(session: Session, mention: MentionRow) -> tuple[ServiceRequestR
     states = ("waiting_for_resident", "drafted", "assessed", "answered")
     for earlier in threads.earlier_of_author(session, mention, states=states):
         for request in requests.of_mention(session, earlier.id):
-            if request.status == "proposed" and not request.address:
+            if request.status == "proposed" and not _placed(session, request, mention):
                 return request, earlier
     return None
+
+
+def _placed(session: Session, request: ServiceRequestRow, mention: MentionRow) -> bool:
+    """Whether the request has its place from another post: then this one is no answer to where it is."""
+    placed = (
+        select(RequestProposalRow.id)
+        .join(DraftRow, col(DraftRow.id) == col(RequestProposalRow.draft_id))
+        .where(RequestProposalRow.reference == request.reference, DraftRow.mention_id != mention.id)
+        .where(col(RequestProposalRow.state).in_(("pending", "approved")))
+        .where(or_(col(RequestProposalRow.address) != "", col(RequestProposalRow.lat).is_not(None)))
+    )
+    return session.exec(placed).first() is not None
 
 
 def _completed(
@@ -134,6 +147,9 @@ def _report(
         return Plan(intent=Intent.REPORT, purpose=Purpose.ANSWER)
     if service.handled_by:
         return Plan(intent=Intent.REPORT, purpose=Purpose.REFERRAL, service=service, place=place)
+    filed = _filed_already(session, mention, service)
+    if filed is not None:
+        return Plan(intent=Intent.REPORT, purpose=Purpose.ANSWER, service=service, place=place, request=filed)
     earlier = _proposed_before(session, mention, service)
     words: tuple[str, ...] = ()
     if earlier is not None:
@@ -146,6 +162,14 @@ def _report(
     if service.needs_place and not found:
         return replace(common, purpose=Purpose.CLARIFY, asks_for_request=True)
     return replace(common, proposes=True)
+
+
+def _filed_already(session: Session, mention: MentionRow, service: Service) -> ServiceRequestRow | None:
+    """The open request of this very post: a reply that is worded anew opens no second ticket."""
+    for request in requests.of_mention(session, mention.id):
+        if request.status == "open" and request.service_code == service.service_code:
+            return request
+    return None
 
 
 def _proposed_before(session: Session, mention: MentionRow, service: Service) -> ServiceRequestRow | None:

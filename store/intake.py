@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, update
 from sqlmodel import Session, col, select
 
-from store import attention, audit, content, outbound, work
+from store import attention, audit, content, outbound, requests, work
 from store.tables import (
     AccountRow,
     ContentRow,
@@ -220,10 +220,11 @@ def forget(session: Session, platform: str, post_id: str) -> int:
     session.add(row)
     audit.append(session, by="system", action="mention.deleted", subject=f"mention:{row.id}")
     live = select(DraftRow).where(
-        DraftRow.mention_id == row.id, col(DraftRow.state).in_(("pending", "held", "approved"))
+        DraftRow.mention_id == row.id, col(DraftRow.state).in_((*outbound.UNDECIDED, "approved"))
     )
-    for draft in session.exec(live):
+    for draft in session.exec(live).all():
         outbound.stop(session, draft, state="cancelled", why="the post was deleted on its platform", by="system")
+        requests.cancel_if_unfiled(session, draft.request_id, by="system")
     return 1
 
 

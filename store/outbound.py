@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from store import audit, content, intake
+from store import attention, audit, content, intake
 from store.tables import (
     AccountRow,
     ConversationRow,
@@ -16,6 +16,7 @@ from store.tables import (
     OwnPostRow,
     ReplyRow,
     RequestProposalRow,
+    ServiceRequestRow,
     TicketRow,
 )
 from vocabulary import DraftState, OwnPost
@@ -100,6 +101,7 @@ def confirm(session: Session, reply: ReplyRow, *, post_id: str, url: str, sent_a
     if draft is not None:
         draft.state, draft.error = DraftState.SENT, None
         session.add(draft)
+        attention.settle(session, "draft", str(draft.id))
     mention = session.get_one(MentionRow, reply.mention_id)
     if mention.state != "deleted":
         asked = draft is not None and draft.purpose == "clarify"
@@ -164,7 +166,9 @@ def stop(
     draft.version += 1
     session.add(draft)
     session.flush()
-    for reply in session.exec(select(ReplyRow).where(ReplyRow.draft_id == draft.id, ReplyRow.state == "approved")):
+    attention.settle(session, "draft", str(draft.id))
+    unsent = col(ReplyRow.state).in_(("approved", "manual"))
+    for reply in session.exec(select(ReplyRow).where(ReplyRow.draft_id == draft.id, unsent)):
         reply.state, reply.error = "cancelled", why
         session.add(reply)
     proposal = session.exec(select(RequestProposalRow).where(RequestProposalRow.draft_id == draft.id)).first()
@@ -175,13 +179,21 @@ def stop(
         else:
             proposal.state = "cancelled"
             session.add(proposal)
-    if was_approved and not keep_request and draft.request_id is not None:
-        waiting = select(TicketRow).where(TicketRow.request_id == draft.request_id, TicketRow.state == "pending")
-        for ticket in session.exec(waiting):
-            ticket.state, ticket.error = "cancelled", why
-            session.add(ticket)
+    filed_here = proposal is not None and proposal.state == "approved" and proposal.attach_to is None
+    if was_approved and filed_here and not keep_request and draft.request_id is not None:
+        _unfile(session, draft.request_id, why)
     audit.append(session, by=by, action=f"draft.{state}", subject=f"draft:{draft.id}")
     return carried
+
+
+def _unfile(session: Session, request_id: int, why: str) -> None:
+    """A ticket that waits is not opened any more; its request is a proposal again."""
+    waiting = select(TicketRow).where(TicketRow.request_id == request_id, TicketRow.state == "pending")
+    for ticket in session.exec(waiting).all():
+        ticket.state, ticket.error = "cancelled", why
+        request = session.get_one(ServiceRequestRow, request_id)
+        request.status = "proposed"
+        session.add_all([ticket, request])
 
 
 def _carry_request(session: Session, draft: DraftRow, proposal: RequestProposalRow, why: str) -> DraftRow:
@@ -199,6 +211,7 @@ def _carry_request(session: Session, draft: DraftRow, proposal: RequestProposalR
         rev_hash=draft.rev_hash,
         content_id=content.keep(session, "draft", ""),
         no_text_reason=why,
+        request_id=draft.request_id,
     )
     session.add(heir)
     session.flush()

@@ -29,7 +29,10 @@ class Claim:
 
 
 def put(session: Session, kind: str, ref: str | int, *, not_before: datetime | None = None) -> None:
-    """Ask for something to be done; asking twice is asking once, and wakes what was done before."""
+    """Ask for something to be done; asking twice is asking once, and wakes what was done before.
+
+    What is being done at this moment is done again, since whoever does it may have read too early.
+    """
     row = session.exec(select(WorkRow).where(WorkRow.kind == kind, WorkRow.ref == str(ref))).first()
     due = not_before or now()
     if row is None:
@@ -39,6 +42,8 @@ def put(session: Session, kind: str, ref: str | int, *, not_before: datetime | N
         row.state, row.attempt, row.not_before, row.error = "ready", 0, due, None
     elif row.state == "ready":
         row.not_before = min(row.not_before, due)
+    else:  # somebody works on what it was before: that one finishes nothing, and it is done once more
+        row.state, row.fence, row.lease_until, row.not_before = "ready", row.fence + 1, None, due
     session.add(row)
 
 
@@ -83,6 +88,12 @@ def later(session: Session, held: Claim, *, at: datetime, error: str | None = No
     """Try again at a moment. ``free``: the try does not count, since nothing was wrong."""
     attempt = held.attempt - 1 if free else held.attempt
     _if_ours(session, held, state="ready", not_before=at, error=error, lease_until=None, attempt=attempt)
+
+
+def give_back(session: Session, claims: Sequence[Claim]) -> None:
+    """What was claimed and not begun is somebody else's; the try does not count."""
+    for held in claims:
+        _if_ours(session, held, state="ready", lease_until=None, attempt=held.attempt - 1)
 
 
 def give_up(session: Session, held: Claim, error: str) -> None:

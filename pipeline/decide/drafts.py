@@ -56,10 +56,17 @@ def approve(
     """
     with deployment.store.writing() as session:
         draft = find(session, who, draft_id)
-        _may_approve(deployment, who, draft, text)
+        _may_approve(deployment, who, draft, changed=text not in (None, content.words(session, draft.content_id)))
         if request:
             _fresh(session, draft, version, UNDECIDED)
+            before = content.words(session, draft.content_id)
             apply_request(session, deployment, draft, request, by=who.by)
+            if text is None and "reply" in (parts or PARTS) and content.words(session, draft.content_id) != before:
+                raise Conflict(
+                    "the reply is worded anew for this request: save the request, read the reply, then approve it",
+                    code="stale",
+                    draft_id=draft.id,
+                )
         proposal = requests.proposal_of(session, draft.id)
         final = content.words(session, draft.content_id) if text is None else text
         wanted = _parts(draft, proposal, parts, final)
@@ -72,10 +79,25 @@ def approve(
             _file(session, deployment, draft, proposal, by=who.by, quoted=final if "reply" in wanted else "")
         if "reply" in wanted:
             _approve_reply(session, deployment, draft, approval, final)
+        if draft.kind == "request_only" and "reply" not in wanted:
+            _request_decided(session, draft)
         draft.version += 1
         draft.needs_review = False
         session.add(draft)
     return draft_id
+
+
+def _request_decided(session: Session, draft: DraftRow) -> None:
+    """Nothing else is proposed: the draft goes the way of its ticket, and can be undone as long as that waits."""
+    ticket = requests.ticket_of(session, draft.request_id) if draft.request_id else None
+    draft.send_after = None
+    if ticket is None or ticket.state not in {"pending", "dry_run"}:
+        draft.state = DraftState.SENT
+    elif ticket.state == "dry_run":
+        draft.state = DraftState.DRY_RUN
+    else:
+        draft.state = DraftState.APPROVED
+    session.add(draft)
 
 
 def find(session: Session, who: Principal, draft_id: int) -> DraftRow:
@@ -104,12 +126,12 @@ def _fresh(session: Session, draft: DraftRow, version: int, states: Sequence[str
         raise Conflict(f"{why}: read it before you decide", code="moved_on", draft_id=draft.id)
 
 
-def _may_approve(deployment: Deployment, who: Principal, draft: DraftRow, text: str | None) -> None:
+def _may_approve(deployment: Deployment, who: Principal, draft: DraftRow, *, changed: bool) -> None:
     if not who.may("approver"):
         raise Forbidden("only an approver may approve")
     if who.staff_id is None and not deployment.settings.api.service_approvals:
         raise Forbidden("this token has no person behind it, so it cannot approve; make one with --for EMAIL")
-    if deployment.settings.approval.two_person and (draft.edited_by == who.by or text is not None):
+    if deployment.settings.approval.two_person and (draft.edited_by == who.by or changed):
         raise Forbidden("two people are needed: who edited the text last may not approve it; save it for a colleague")
 
 
@@ -352,9 +374,6 @@ def _reject_reply(session: Session, draft: DraftRow, reason: str, *, by: str, ke
     carried = outbound.stop(
         session, draft, state=DraftState.REJECTED, why=reason[:300], by=by, keep_request=keep_request
     )
-    for reply in session.exec(select(ReplyRow).where(ReplyRow.draft_id == draft.id, ReplyRow.state == "manual")):
-        reply.state = "cancelled"
-        session.add(reply)
     mention = session.get_one(MentionRow, draft.mention_id)
     if carried is not None:
         carried.request_id = draft.request_id
@@ -433,7 +452,22 @@ def cancel(deployment: Deployment, who: Principal, draft_id: int) -> int | None:
         for approval in session.exec(select(ApprovalRow).where(ApprovalRow.draft_id == draft.id)):
             approval.undone_at = now()
             session.add(approval)
+        _detach(session, draft, by=who.by)
         return drafting.back_to_review(session, draft, why="undone", by=who.by).id
+
+
+def _detach(session: Session, draft: DraftRow, *, by: str) -> None:
+    """The mention leaves the request that it was attached to, and its own proposal stands again."""
+    proposal = requests.proposal_of(session, draft.id)
+    proposed = requests.by_reference(session, proposal.reference) if proposal is not None else None
+    if proposal is None or proposed is None or proposal.state != "approved" or proposed.merged_into is None:
+        return
+    known = session.get_one(ServiceRequestRow, proposed.merged_into)
+    requests.unlink(session, known, session.get_one(MentionRow, draft.mention_id))
+    requests.event(session, known.id, "detached", by=by, detail=f"mention {draft.mention_id}")
+    proposed.status, proposed.merged_into = "proposed", None
+    draft.request_id = proposed.id
+    session.add_all([proposed, draft])
 
 
 def retry(deployment: Deployment, who: Principal, draft_id: int) -> int:
@@ -452,6 +486,9 @@ def retry(deployment: Deployment, who: Principal, draft_id: int) -> int:
         if why is not None:
             raise Conflict(f"{why}: read it before you decide", code="moved_on", draft_id=draft.id)
         reply = session.exec(select(ReplyRow).where(ReplyRow.draft_id == draft.id, ReplyRow.state == "failed")).one()
+        newer = threads.live_draft(session, draft.mention_id)
+        if newer is not None and newer.turn == draft.turn:
+            raise Conflict("there is a newer draft: decide there", code="decided", draft_id=newer.id)
         # A failure may have been a lie: it is read back before it is sent.
         reply.state, reply.attempt, reply.error, reply.not_before = "in_doubt", 0, None, now()
         draft.state, draft.error, draft.version = DraftState.IN_DOUBT, None, draft.version + 1

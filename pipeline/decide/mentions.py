@@ -64,7 +64,8 @@ def correct(deployment: Deployment, who: Principal, mention_id: int, *, changes:
             _check(deployment, name, value)
             _correct_one(session, row, held, name, value, by=who.by)
         _alarm_follows(session, row, by=who.by)
-        _draft_follows(session, deployment, row, by=who.by)
+        other = bool({"intent", "service_code"} & set(changes))
+        _draft_follows(session, deployment, row, by=who.by, other_trouble=other)
     return mention_id
 
 
@@ -99,7 +100,9 @@ def _alarm_follows(session: Session, row: MentionRow, *, by: str) -> None:
         alarms.acknowledge(session, alarm, by=by, emergency=False)
 
 
-def _draft_follows(session: Session, deployment: Deployment, row: MentionRow, *, by: str) -> None:
+def _draft_follows(
+    session: Session, deployment: Deployment, row: MentionRow, *, by: str, other_trouble: bool = False
+) -> None:
     """A new draft that fits, unless the mention is settled or its words are gone."""
     held = judgement(session, row.id)
     if held is None or row.state in {"deleted", "dismissed"} or row.historic:
@@ -109,7 +112,8 @@ def _draft_follows(session: Session, deployment: Deployment, row: MentionRow, *,
     )
     if session.exec(busy).first() is not None:
         return
-    _drop_proposed(session, row, held)
+    if other_trouble:
+        _drop_proposed(session, row, held)
     if row.state == "quarantined":
         row.state = "assessed"
     drafting.compose(session, deployment, row, held, planning.plan(session, deployment, row, held), by=by)

@@ -1,0 +1,173 @@
+"""A city against the sandbox, with a hand to post, to hear, to decide and to count what left the house."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlmodel import Session, SQLModel, col, select
+
+from pipeline import decide, rounds
+from pipeline.deployment import Deployment
+from sandbox.running import Control
+from store import content, intake, requests
+from store.people import Principal
+from store.tables import AttentionRow, DraftRow, MentionRow, RequestProposalRow, ServiceRequestRow
+from store.types import now
+from tests.deployments import FACEBOOK, X
+from tests.fakes import ScriptedClassifier
+
+Row = TypeVar("Row", bound=SQLModel)
+
+
+@dataclass(kw_only=True)
+class City:
+    """A deployment against the sandbox, with a hand to post, to hear, to decide and to count."""
+
+    deployment: Deployment
+    ctl: Control
+    classifier: ScriptedClassifier
+    who: Principal
+    file: Path
+
+    # residents and the clock
+
+    def post(self, text: str, *, author: str = "jane_elm", platform: str = "x", **more: Any) -> str:
+        return self.ctl.post(text, author=author, platform=platform, **more)
+
+    def hear(self) -> None:
+        for one in rounds.poll(self.deployment, [X, FACEBOOK]):
+            assert one.error is None, one
+
+    def work(self) -> int:
+        return rounds.process_all(self.deployment)
+
+    def round(self) -> None:
+        self.hear()
+        self.work()
+
+    def report(self, text: str = "There is a pothole at 120 Oak Street", **more: Any) -> DraftRow:
+        """A post that was heard and drafted for; its draft."""
+        return self.draft_of(self.said(text, **more))
+
+    def said(self, text: str, **more: Any) -> str:
+        """A post that was heard and worked on; its id."""
+        post_id = self.post(text, **more)
+        self.round()
+        return post_id
+
+    def work_until(self, condition: Callable[[], object], *, within: float = 15) -> None:
+        """Work until something is so, as a worker that wakes up now and then."""
+        wait_for(lambda: (self.work(), condition())[1], within=within)
+
+    # what stands in the store
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        with self.deployment.store.reading() as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        with self.deployment.store.writing() as session:
+            yield session
+
+    def all(self, table: type[Row], *where: Any) -> list[Row]:
+        newest_last: Any = getattr(table, "id")  # noqa: B009  SQLModel itself has no id
+        with self.reading() as session:
+            return list(session.exec(select(table).where(*where).order_by(newest_last)))
+
+    def one(self, table: type[Row], *where: Any) -> Row:
+        found = self.all(table, *where)
+        assert len(found) == 1, found
+        return found[0]
+
+    def get(self, row: Row) -> Row:
+        """The row as it stands now."""
+        key: Any = row
+        with self.reading() as session:
+            return session.get_one(type(row), key.id)
+
+    def mention(self, post_id: str) -> MentionRow:
+        with self.reading() as session:
+            for platform in ("x", "facebook"):
+                row = intake.known(session, platform, post_id)
+                if row is not None:
+                    return row
+        raise AssertionError(f"nothing is known of {post_id}")
+
+    def drafts_of(self, post_id: str) -> list[DraftRow]:
+        return self.all(DraftRow, DraftRow.mention_id == self.mention(post_id).id)
+
+    def draft_of(self, post_id: str) -> DraftRow:
+        """The newest draft of a post."""
+        found = self.drafts_of(post_id)
+        assert found, f"no draft for {post_id}"
+        return found[-1]
+
+    def heir_of(self, draft: DraftRow) -> DraftRow:
+        superseded_by = self.get(draft).superseded_by
+        assert superseded_by is not None
+        return self.one(DraftRow, DraftRow.id == superseded_by)
+
+    def text(self, draft: DraftRow) -> str:
+        with self.reading() as session:
+            return content.words(session, session.get_one(DraftRow, draft.id).content_id)
+
+    def proposal(self, draft: DraftRow) -> RequestProposalRow | None:
+        with self.reading() as session:
+            return requests.proposal_of(session, draft.id)
+
+    def request(self, draft: DraftRow) -> ServiceRequestRow:
+        request_id = self.get(draft).request_id
+        assert request_id is not None
+        return self.one(ServiceRequestRow, ServiceRequestRow.id == request_id)
+
+    def attention(self, kind: str) -> list[AttentionRow]:
+        return self.all(AttentionRow, AttentionRow.kind == kind, col(AttentionRow.closed_at).is_(None))
+
+    def execute(self, statement: str, *values: Any) -> None:
+        """Raw SQL, for what no code of ours does."""
+        with sqlite3.connect(self.file) as database:
+            database.execute(statement, values)
+        database.close()
+
+    def age(self, span: timedelta) -> None:
+        """Make all that was heard so old that it is looked at again."""
+        self.execute(
+            "UPDATE mention SET collected_at = datetime(collected_at, ?)", f"-{span.total_seconds():.0f} seconds"
+        )
+        self.execute("UPDATE mention SET checked_at = NULL")
+
+    # decisions and effects
+
+    def approve(self, draft: DraftRow, **given: Any) -> DraftRow:
+        now_is = self.get(draft)
+        decide.approve(self.deployment, self.who, draft.id, **{"version": now_is.version, **given})
+        return self.get(draft)
+
+    def replies(self) -> list[dict[str, Any]]:
+        """What the platforms were made to show."""
+        return [one for one in self.ctl.effects() if one["kind"] in {"reply", "post"}]
+
+    def tickets(self) -> list[dict[str, Any]]:
+        """What the CRM was made to open."""
+        return self.ctl.effects(platform="open311")
+
+
+def wait_for(condition: Callable[[], object], *, within: float = 10) -> None:
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, f"did not come true within {within} s"
+        time.sleep(0.02)
+
+
+def minutes_ago(minutes: float) -> str:
+    """A time for the sandbox."""
+    return (now() - timedelta(minutes=minutes)).isoformat()

@@ -1,0 +1,57 @@
+"""A city for each test: one sandbox for all, a store of its own, real adapters between; intents come from a script."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.deployment import Deployment
+from sandbox.running import Running, running
+from tests.deployments import DEMO, FACEBOOK, X, deployment, laid_over, principal
+from tests.fakes import ScriptedClassifier
+from tests.pipeline.city import City
+
+#: Long enough for a call to the sandbox, short enough to wait for.
+SETTLE = "PT0.4S"
+QUICK = {"read_within": 1}
+USUAL: dict[str, Any] = {
+    "sending": {"settle": SETTLE},
+    "alarms": {"to": []},
+    "accounts": {X: QUICK, FACEBOOK: QUICK},
+    "crm": QUICK,
+}
+
+Opened = Callable[..., City]
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Running]:
+    with running(seed=json.loads((DEMO / "seed.json").read_text(encoding="utf-8"))) as started:
+        yield started
+
+
+@pytest.fixture
+def open_city(tmp_path: Path, server: Running) -> Iterator[Opened]:
+    """Opens a city with other settings than the usual."""
+    opened: list[Deployment] = []
+
+    def make(**changes: Any) -> City:
+        held = deployment(tmp_path, server, **laid_over(USUAL, changes))
+        opened.append(held)
+        held.classifier = scripted = ScriptedClassifier()
+        who = principal(held, "approver")
+        return City(deployment=held, ctl=server.ctl, classifier=scripted, who=who, file=tmp_path / "city" / "harken.db")
+
+    server.ctl.reset()
+    yield make
+    for held in opened:
+        held.store.close()
+
+
+@pytest.fixture
+def city(open_city: Opened) -> City:
+    return open_city()
