@@ -37,9 +37,9 @@ class Demo:
         return str(answer.raise_for_status().json()["id"])
 
     def replies_to(self, post_id: str) -> list[dict[str, Any]]:
+        """What the city wrote there, by Harken or by hand."""
         answer = httpx.get(f"{self.sandbox}_ctl/posts", params={"in_reply_to": post_id}, timeout=10)
-        found: list[dict[str, Any]] = answer.raise_for_status().json()
-        return found
+        return [post for post in answer.raise_for_status().json() if post["by_city"]]
 
 
 def _two_free_ports() -> int:
