@@ -23,14 +23,22 @@ from analytics import rollup
 from errors import ConfigError
 from pipeline import rounds
 from pipeline.deployment import Deployment
-from store import work
+from store import idempotency, work
+from store.types import now
 
 log = logging.getLogger(__name__)
 
 IDLE = 0.3  #: seconds between looks at the work rows when nothing wakes the worker
 CRM_EVERY = timedelta(minutes=2)
 CRM_EVERY_ON_LOOPBACK = timedelta(seconds=3)
+ANSWERS_KEPT = timedelta(hours=24)  #: how long a write with an Idempotency-Key is answered as the first time
 STOP_WITHIN = 8.0  #: seconds that a round in flight gets to end
+
+
+def count_all(deployment: Deployment) -> None:
+    """Bring the roll-ups up to date, a page a transaction."""
+    while rollup.refresh(deployment.store):
+        pass
 
 
 class Waker(Protocol):
@@ -83,7 +91,12 @@ class Runner:
         if crm.kind != "builtin":
             loopback = "127.0.0.1" in crm.base_url or "localhost" in crm.base_url
             self._every(CRM_EVERY_ON_LOOPBACK if loopback else CRM_EVERY, "poll crm", self._hear_crm)
-        self._every(timedelta(seconds=5), "roll-ups", lambda: rollup.refresh(self._deployment.store))
+        self._every(timedelta(seconds=5), "roll-ups", partial(count_all, self._deployment))
+        self._every(timedelta(hours=1), "old answers", self._prune)
+
+    def _prune(self) -> None:
+        with self._deployment.store.writing() as session:
+            idempotency.prune(session, before=now() - ANSWERS_KEPT)
 
     def _every(self, span: timedelta, name: str, what: Callable[[], object]) -> None:
         """A late tick runs once, however many were missed; a round still running lets its tick pass."""

@@ -46,10 +46,12 @@ def poll(
 def process(config: Config = DEFAULT) -> None:
     """Assess, draft and act until nothing is due now, then end."""
     from pipeline import rounds
+    from scheduler import count_all
 
     deployment = opened(config)
     deployment.check_adapters()
     done = rounds.process_all(deployment)
+    count_all(deployment)
     typer.echo(f"{done} steps done, nothing more is due")
 
 
@@ -62,8 +64,11 @@ def import_posts(
 ) -> None:
     """Back-fill from a file, for trends and matching; repeats are harmless."""
     from pipeline.importing import import_file
+    from scheduler import count_all
 
-    outcome = import_file(opened(config), file, platform=platform, account=account, answerable=answerable)
+    deployment = opened(config)
+    outcome = import_file(deployment, file, platform=platform, account=account, answerable=answerable)
+    count_all(deployment)
     typer.echo(f"{outcome.read} read, {outcome.new} new, {len(outcome.faults)} could not be read")
     for fault in outcome.faults:
         typer.echo(f"{file}: {fault}", err=True)

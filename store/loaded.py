@@ -216,7 +216,8 @@ def _request_of(
 def _would_send(row: DraftRow, words: Mapping[int, ContentRow]) -> Mapping[str, Any] | None:
     if row.would_send is None or row.would_send_text_id is None:
         return row.would_send
-    return {**row.would_send, "text": _text(words, row.would_send_text_id)}
+    said = _text(words, row.would_send_text_id)
+    return {field: said if value is None else value for field, value in row.would_send.items()}
 
 
 def requests(session: Session, rows: Sequence[ServiceRequestRow]) -> list[LoadedRequest]:

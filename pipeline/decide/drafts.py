@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlmodel import Session, select
 
+from errors import ConfigError
 from pipeline import draft as drafting
 from pipeline.change import apply_request, reword
 from pipeline.deployment import Deployment, sends_for_real
@@ -237,6 +238,7 @@ def _approve_reply(
     session.flush()
     if draft.state == DraftState.DRY_RUN:
         draft.would_send = _would_send(session, deployment, draft, reply, approval, final)
+        draft.would_send_text_id = draft.content_id
         mention.state = "answered"
         session.add(mention)
     elif draft.state == DraftState.APPROVED:
@@ -252,12 +254,14 @@ def _state(deployment: Deployment, account: AccountRow, policy: Policy) -> str:
 def _would_send(
     session: Session, deployment: Deployment, draft: DraftRow, reply: ReplyRow, approval: ApprovalRow, final: str
 ) -> dict[str, Any]:
+    """The call that was not made, with None where its words go: those live in ``content``."""
     account = session.get_one(AccountRow, draft.reply_as_id)
-    return dict(
-        deployment.responder(account.name).would_send(
-            reply_draft(session, draft, reply, final).approve(by=approval.by, at=approval.approved_at)
-        )
-    )
+    value = reply_draft(session, draft, reply, final).approve(by=approval.by, at=approval.approved_at)
+    try:
+        call = deployment.responder(account.name).would_send(value)
+    except ConfigError:  # a pilot may have keys to read and none to write
+        call = {"in_reply_to": reply.in_reply_to, "text": final, "missing": "keys to write with"}
+    return {field: None if said == final else said for field, said in call.items()}
 
 
 def _file(
