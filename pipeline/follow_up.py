@@ -172,6 +172,16 @@ def _tokens(deployment: Deployment, bridge: CrmBridge) -> None:
                 session.add(again)
 
 
+def _by_reference(session: Session, deployment: Deployment, change: TicketChange) -> TicketRow | None:
+    """A ticket that the CRM gave no number for when it took it: our reference in it says whose number this is."""
+    request = requests.by_reference(session, change.reference) if change.reference else None
+    row = requests.ticket_of(session, request.id) if request is not None else None
+    if row is None or row.state != "open" or row.service_request_id or row.crm != deployment.settings.crm.kind:
+        return None
+    row.service_request_id = change.ticket.service_request_id
+    return row
+
+
 def _take(session: Session, deployment: Deployment, change: TicketChange) -> int:
     row = session.exec(
         select(TicketRow).where(
@@ -179,6 +189,7 @@ def _take(session: Session, deployment: Deployment, change: TicketChange) -> int
             TicketRow.service_request_id == change.ticket.service_request_id,
         )
     ).first()
+    row = row or _by_reference(session, deployment, change)
     if row is None or change.ticket.service_request_id is None:
         return 0
     request = session.get_one(ServiceRequestRow, row.request_id)
