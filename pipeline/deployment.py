@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -35,14 +36,16 @@ class Deployment:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.store: Store = open_store(settings.store.url)
+        with _named(settings.file):
+            self.store: Store = open_store(settings.store.url)
         self.services: tuple[Service, ...] = load_services(settings.city.services)
         self.gazetteer: Gazetteer | None = None
         if settings.city.streets is not None and settings.city.neighborhoods is not None:
             self.gazetteer = load_gazetteer(settings.city.streets, settings.city.neighborhoods)
-        self.calendar: Calendar = load_calendar(
-            settings.calendar.hours, settings.calendar.holidays, time_zone=settings.city.time_zone
-        )
+        with _named(settings.file):
+            self.calendar: Calendar = load_calendar(
+                settings.calendar.hours, settings.calendar.holidays, time_zone=settings.city.time_zone
+            )
         self._listeners: dict[str, Listener] = {}
         self._responders: dict[str, Responder] = {}
 
@@ -97,17 +100,25 @@ class Deployment:
             ConfigError: naming the account, the key and the file.
         """
         for name, account in self.settings.accounts.items():
-            try:
+            with _named(self.settings.file, f"accounts.{name}: "):
                 self.listener(name)
                 if has_adapter("responders", account.platform) and self.settings.accounts[name].sending == "armed":
                     self.responder(name)
-            except ConfigError as err:
-                raise ConfigError(f"{self.settings.file}: accounts.{name}: {err}") from err
-        _ = self.crm
+        with _named(self.settings.file, "crm: "):
+            _ = self.crm
 
     @staticmethod
     def _table(account: Account) -> dict[str, Any]:
         return {"platform": account.platform, **account.table, "name": account.name}
+
+
+@contextmanager
+def _named(file: Path, key: str = "") -> Iterator[None]:
+    """Say of a fault in which file it stands, and below which key, where the part that found it doesn't know."""
+    try:
+        yield
+    except ConfigError as err:
+        raise ConfigError(f"{file}: {key}{err}") from err
 
 
 def open_deployment(config: Path, *, migrating: bool = False) -> Deployment:

@@ -207,6 +207,9 @@ def _holidays(wanted: str | Path | None) -> tuple[str, frozenset[date]]:
         except NotImplementedError as err:
             raise ConfigError(f"[calendar] holidays: {text!r}: {err}: name a file of dates instead") from err
         return text, frozenset()
+    if not Path(text).is_file():
+        remedy = "write a country such as US, with its state US-WI, or the name of a file of dates"
+        raise ConfigError(f"[calendar] holidays: {text!r}: neither a country nor a file: {remedy}")
     return "", _dates(Path(text))
 
 
