@@ -108,6 +108,12 @@ class Alarms(Table):
     escalate_to: tuple[SecretStr, ...] = ()
     remind_every: Span = timedelta(minutes=2)
 
+    @field_validator("to", "escalate_to", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        """From the environment they come as one line: ``HARKEN_ALARMS__TO="mailto://… slack://…"``."""
+        return tuple(value.split()) if isinstance(value, str) else value
+
 
 class Account(BaseModel):
     """One login of the city on one platform; keys of the platform's own go on to ``clients/<platform>.py``."""
@@ -122,14 +128,21 @@ class Account(BaseModel):
     backfill: Span = timedelta(hours=24)
     reply_within: Span = timedelta(days=2)
     access: str = "standard"
-    links: bool = False
+    links: bool | None = None  #: None: as the platform's own rule has it; on X a link multiplies the price of a post
     sending: Literal["dry_run", "armed"] = "dry_run"
 
     @property
     def table(self) -> dict[str, Any]:
         """The whole table for the platform's modules, secrets in it. Never logged."""
         given = self.model_dump(mode="python")
-        return {key: value for key, value in given.items() if key not in SHARED_ACCOUNT_KEYS and value != ""}
+        return {
+            key: value for key, value in given.items() if key not in SHARED_ACCOUNT_KEYS and value not in ("", None)
+        }
+
+    @property
+    def quotes_links(self) -> bool:
+        """Whether replies carry the link of the tracking page."""
+        return self.platform != "x" if self.links is None else self.links
 
     @property
     def is_loopback(self) -> bool:

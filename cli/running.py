@@ -138,7 +138,7 @@ def init(
 
 def doctor(config: Config = DEFAULT) -> None:
     """Check config, database, credentials, reachability, model, clock and alarm recipients; exit 1 if one fails."""
-    from cli.doctor import examine
+    from pipeline.doctor import examine
 
     findings = examine(config)
     for finding in findings:

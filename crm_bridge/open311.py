@@ -25,7 +25,7 @@ from clients import http, open311
 from clients.keys import keys
 from clients.open311 import Record
 from crm_bridge.base import CrmBridge, TicketChange
-from errors import InDoubt, Unavailable
+from errors import InDoubt, Refused, Unavailable
 from vocabulary import Offers, Outcome, Service, ServiceRequest, Ticket, TicketStatus
 
 log = logging.getLogger(__name__)
@@ -106,14 +106,22 @@ class Open311Bridge(CrmBridge):
         return Ticket(service_request_id=record.service_request_id, token=record.token)
 
     def find(self, request: ServiceRequest, *, key: str) -> Ticket | None:
-        """The ticket whose description or attributes carry our reference, among those of its time."""
+        """The ticket whose description or attributes carry our reference, among those of its time.
+
+        Raises:
+            Refused: the endpoint shows requests of that time without their descriptions: a person must look.
+        """
         now = datetime.now(UTC)
         since = min(request.requested_at or now, now) - BEFORE_OPENING
+        hidden = 0
         while since < now:
             for record in self._window(since, since + SPAN, now, service_code=request.service_code, extensions="true"):
                 if carries(record, request.reference):
                     return self._ticket(record)
+                hidden += not record.description
             since += SPAN
+        if hidden:
+            raise Refused(f"Open311: {hidden} requests have no description shown, so {request.reference} can't be told")
         return None
 
     def status(self, ticket: Ticket) -> Ticket:

@@ -416,7 +416,7 @@ def case_of(
     alarm = alarms.of_conversation(session, mention.conversation_id)
     table = deployment.settings.accounts.get(account.name)
     link = None
-    if request is not None and table is not None and table.links:
+    if request is not None and table is not None and table.quotes_links:
         link = f"{deployment.settings.web.public_url}/r/{request.token}"
     expected = request.expected_at if request else None
     if request is not None and expected is None and wanted.proposes and wanted.service and wanted.service.sla:

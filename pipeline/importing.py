@@ -74,9 +74,13 @@ def _lines(file: Path, outcome: Imported) -> Iterator[tuple[int, str]]:
     try:
         with file.open("rb") as opened:
             for number, raw in enumerate(opened, start=1):
-                if raw.strip():
-                    outcome.read += 1
-                    yield number, raw.decode("utf-8", "replace")
+                if not raw.strip():
+                    continue
+                outcome.read += 1
+                try:
+                    yield number, raw.decode("utf-8-sig" if number == 1 else "utf-8")
+                except UnicodeDecodeError as err:
+                    outcome.faults.append(f"line {number}: not UTF-8 at byte {err.start}")
     except OSError as err:
         raise ConfigError(f"{file}: can't be read: {err.strerror}") from err
 

@@ -15,6 +15,7 @@ class Responder(Protocol):
     """
 
     offers: Offers  #: what may be promised here
+    hindrance: str | None  #: why nothing can be sent, a missing key for one; None: all is there
     max_length: int  #: in the units of ``length``
 
     def length(self, text: str) -> int:

@@ -41,6 +41,7 @@ class FacebookResponder(Responder):
 
     offers = Offers(read_back=True)
     max_length = MAX_LENGTH
+    hindrance = None  # the Page's token reads and writes
 
     def __init__(self, graph: facebook.Graph, account: facebook.Account) -> None:
         self._graph = graph

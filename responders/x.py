@@ -48,6 +48,7 @@ class XResponder(Responder):
         self._client = client
         self._account = account
         self._us: x_posts.Us | None = None
+        self.hindrance = None if account.can_write else "no keys to write with: all four of OAuth 1.0a are needed"
 
     def length(self, text: str) -> int:
         """X's weighted count."""

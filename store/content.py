@@ -62,7 +62,9 @@ def dispose(session: Session, content_id: int, *, by: str, why: str) -> int:
             row.disposed_at = now()
             session.add(row)
             emptied += 1
-            audit.append(session, by=by, action="content.disposed", subject=f"content:{row.id}", hashes={"why": why})
+            audit.append(
+                session, by=by, action="content.disposed", subject=f"content:{row.id}", hashes={"why": audit.sha(why)}
+            )
         children = select(ContentRow.id).where(col(ContentRow.derived_from).in_(wave))
         wave = [child for child in session.exec(children) if child not in seen]
     return emptied

@@ -287,7 +287,7 @@ def test_every_fault_of_a_file_is_told_at_once(write: Callable[..., Path]) -> No
 
 
 def test_a_fault_in_the_alarms_tells_no_password(write: Callable[..., Path]) -> None:
-    path = write(SMALL + '[alarms]\nto = "mailtos://user:hush-hush@example.gov"\n')
+    path = write(SMALL + '[alarms]\nto = [7, "mailtos://user:hush-hush@example.gov"]\n')
 
     with pytest.raises(ConfigError) as raised:
         load(path)
@@ -337,7 +337,7 @@ def test_an_accounts_table_holds_what_its_platform_checks_and_nothing_empty(writ
     account = load(path).accounts["city_hall_x"]
 
     assert account.poll_every == timedelta(minutes=5)
-    assert account.table.keys() == {"handle", "access", "links", "user_id", "bearer_token"}
+    assert account.table.keys() == {"handle", "access", "user_id", "bearer_token"}
 
 
 def test_the_crms_table_holds_what_its_module_checks_and_nothing_empty(write: Callable[..., Path]) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from sqlmodel import Session, select
 
-from pipeline import follow_up, replay
+from pipeline import doctor, follow_up, replay
 from pipeline.deployment import Deployment, account_row
 from store import attention, audit, facts, requests
 from store.people import Principal
@@ -71,7 +71,12 @@ def _may_arm(deployment: Deployment, account: str) -> None:
         raise Conflict("nobody would hear of an emergency: name recipients in [alarms] to first", code="no_alarms")
     if urlsplit(deployment.settings.web.public_url).scheme != "https":
         raise Conflict("web.public_url is not https: residents would be sent to an unsafe page", code="not_https")
-    deployment.responder(account)
+    failed = [finding for finding in doctor.of_deployment(deployment) if finding.mark == "FAIL"]
+    if failed:
+        raise Conflict(f"`harken doctor` finds: {failed[0].what}: {failed[0].told}", code="doctor")
+    hindrance = deployment.responder(account).hindrance
+    if hindrance is not None:
+        raise Conflict(f"{account}: {hindrance}", code="no_keys")
 
 
 def set_kill_switch(deployment: Deployment, who: Principal, *, scope: str, on: bool, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""What ``harken doctor`` looks at: a line each, with the remedy."""
+"""Examining a deployment: what ``harken doctor`` prints, and what arming demands."""
 
 from __future__ import annotations
 
@@ -48,12 +48,13 @@ def examine(config: Path) -> list[Finding]:
         deployment = Deployment(settings)
     except HarkenError as err:
         return [*found, Finding(mark="FAIL", what="city files or database", told=str(err))]
-    found += _of_deployment(deployment)
+    found += of_deployment(deployment)
     deployment.store.close()
     return found
 
 
-def _of_deployment(deployment: Deployment) -> Iterator[Finding]:
+def of_deployment(deployment: Deployment) -> Iterator[Finding]:
+    """Each finding of an open deployment."""
     settings = deployment.settings
     yield Finding(mark="ok", what="services", told=f"{len(deployment.services)} services")
     if deployment.gazetteer is None:
@@ -100,7 +101,9 @@ def _account(deployment: Deployment, name: str, account: Account) -> Finding | s
     deployment.listener(name)
     secrets = [key for key in account.table if key.endswith(("token", "secret", "password"))]
     if account.sending == "armed":
-        deployment.responder(name)
+        hindrance = deployment.responder(name).hindrance
+        if hindrance is not None:
+            raise ConfigError(hindrance)
         return f"{account.platform}, sending armed in the file, {len(secrets)} secrets"
     return f"{account.platform}, dry run, {len(secrets)} secrets"
 
