@@ -186,7 +186,7 @@ class FacebookListener(Listener):
         more = [waiting for item in body["data"] if (waiting := self._take_comments(found, item))]
         looked_at = position.posts + len(body["data"])
         cursor = facebook_posts.cursor_after(body) if looked_at < POSTS_LOOKED_AT else None
-        reached = Position(after=cursor, done=cursor is None, posts=looked_at, more=tuple(more))
+        reached = Position(after=cursor, done=cursor is None, posts=looked_at, more=tuple(dict.fromkeys(more)))
         return found.page(reached), reached
 
     def _take_comments(self, found: Sorted, post: object) -> tuple[str, str] | None:

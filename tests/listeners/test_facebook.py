@@ -261,6 +261,15 @@ def test_a_post_may_come_twice_and_in_any_order(city: Running) -> None:
     assert shuffled == ids
 
 
+def test_a_post_listed_twice_gives_its_comments_once_more(city: Running) -> None:
+    news = city.ctl.post("Flood warning", platform="facebook", as_="city", author="")
+    rows = [{"platform": "facebook", "author": f"N {n}", "text": f"water {n}", "in_reply_to": news} for n in range(30)]
+    ids = city.ctl.load(rows)
+    city.ctl.faults("facebook.feed", "repeat_pages")
+
+    assert {m.post_id for m in heard(a_listener(city.url), a_range("comments"))} == set(ids)
+
+
 @pytest.mark.parametrize("kind", ["missing_fields", "wrong_types"])
 def test_a_bad_item_costs_only_itself(city: Running, kind: str) -> None:
     ids = [city.ctl.post(f"hole {n}", platform="facebook") for n in range(4)]
