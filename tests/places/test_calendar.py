@@ -149,7 +149,7 @@ def test_a_year_of_rest_is_no_calendar(tmp_path: Path) -> None:
         ({"mon-fri": "08:00-17:00", "wed": "08:00-12:00"}, None, "America/Chicago", "wed is there already"),
         (HOURS, None, "America/Alder_Falls", "IANA"),
         (HOURS, "XX", "America/Chicago", "'XX'"),
-        (HOURS, "nowhere.txt", "America/Chicago", "cannot be read"),
+        (HOURS, "nowhere.txt", "America/Chicago", "neither a country nor a file"),
     ],
 )
 def test_a_bad_calendar_is_named_with_its_remedy(
