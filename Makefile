@@ -51,7 +51,7 @@ demo: .venv/.base .venv/.harken ## Harken and a small social network to try it o
 
 .PHONY: test
 test: .venv/.dev .venv/.harken ## all tests; says at the end what it skipped and how to get it
-	@exec $(BIN)/python -m pytest -q -rs $(ARGS)
+	@exec $(BIN)/python -m pytest -q -rs -n auto --dist loadfile $(ARGS)
 
 .PHONY: check
 check: .venv/.dev .venv/.harken ## format, lint, types, and who imports whom
