@@ -189,8 +189,9 @@ def _take(session: Session, deployment: Deployment, change: TicketChange) -> int
             TicketRow.service_request_id == change.ticket.service_request_id,
         )
     ).first()
-    row = row or _by_reference(session, deployment, change)
     if row is None or change.ticket.service_request_id is None:
+        row = _by_reference(session, deployment, change)
+    if row is None:
         return 0
     request = session.get_one(ServiceRequestRow, row.request_id)
     row.updated_at = change.ticket.updated_at or now()
