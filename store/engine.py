@@ -1,5 +1,6 @@
 """Opening the store: SQLite as a careful single file, or another database by its URL."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,7 +73,12 @@ def open_store(url: str) -> Store:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(parsed, **options)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as err:
-        raise ConfigError(f"store.url = {url!r}: {err}; use sqlite:///harken.db or postgresql+psycopg://…") from err
+        why = _shown(str(err).partition("\n")[0])
+        raise ConfigError(
+            f"store.url = {_shown(url)!r}: {why}; use sqlite:///harken.db or postgresql+psycopg://…"
+        ) from err
+    except OSError as err:
+        raise ConfigError(f"store.url = {_shown(url)!r}: its folder can't be made: {err.strerror}") from err
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _open_carefully)
         event.listen(engine, "begin", _begin)
@@ -84,6 +90,11 @@ def open_store(url: str) -> Store:
             f"store.url = {parsed.render_as_string(hide_password=True)}: can't be opened: {err.orig}"
         ) from err
     return Store(engine)
+
+
+def _shown(url: str) -> str:
+    """A URL without its password."""
+    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:…@", url)
 
 
 def _open_carefully(connection: Any, _record: Any) -> None:
