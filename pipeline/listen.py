@@ -18,11 +18,18 @@ from vocabulary import Mention, OwnPost, Page
 
 log = logging.getLogger(__name__)
 
-#: How long after a post we look whether it was edited or deleted, and how often.
-LOOK_WITHIN = timedelta(days=7)
-LOOK_EVERY = timedelta(minutes=15)
-LOOK_EVERY_ON_LOOPBACK = timedelta(seconds=20)
-LOOK_AT_MOST = 100
+#: Platforms list neither edits nor deletions, so posts are looked at again: up to which age, and how often. X bills a
+#: post that is read again once a UTC day ($0.005 in 2026-02), however often: so the young ones cost no more for being
+#: looked at every quarter of an hour, and older ones are looked at about once a day, within the 24 hours in which X
+#: wants what was deleted gone. Source: press of 2026-02-06 on X's pay-per-use (the prices that bind are in its
+#: developer console); developer policy, "Compliance" (read 2026-08).
+LOOK_RHYTHM = ((timedelta(days=2), timedelta(minutes=15)), (timedelta(days=30), timedelta(hours=20)))
+#: A network of one's own is looked at so often that one sees it happen.
+LOOK_RHYTHM_ON_LOOPBACK = (
+    (timedelta(days=2), timedelta(seconds=20)),
+    (timedelta(days=30), timedelta(seconds=20)),
+)
+LOOK_AT_MOST = 100  #: a round; X looks up so many in one call
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,11 +138,11 @@ def _sibling(deployment: Deployment, mention: Mention) -> str | None:
 def _look_again(deployment: Deployment, name: str, taken: Taken) -> None:
     """Notice edits and deletions: platforms list neither."""
     account = deployment.settings.accounts[name]
-    every = LOOK_EVERY_ON_LOOPBACK if account.is_loopback else LOOK_EVERY
+    rhythm = LOOK_RHYTHM_ON_LOOPBACK if account.is_loopback else LOOK_RHYTHM
     moment = now()
     with deployment.store.writing() as session:
         row = account_row(session, name)
-        due = intake.due_for_a_look(session, row, within=LOOK_WITHIN, every=every, limit=LOOK_AT_MOST)
+        due = intake.due_for_a_look(session, row, rhythm=rhythm, limit=LOOK_AT_MOST)
         ids = [mention.current_post_id for mention in due]
     if not ids:
         return

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, update
+from sqlalchemy import and_, func, or_, update
 from sqlmodel import Session, col, select
 
 from store import attention, audit, content, outbound, requests, work
@@ -246,21 +246,32 @@ def _quarantine(session: Session, account: AccountRow, source: str, item: Unread
 
 
 def due_for_a_look(
-    session: Session, account: AccountRow, *, within: timedelta, every: timedelta, limit: int
+    session: Session, account: AccountRow, *, rhythm: Sequence[tuple[timedelta, timedelta]], limit: int
 ) -> list[MentionRow]:
-    """Mentions that may have been edited or deleted since: the recent ones, the longest unseen first."""
+    """Mentions that may have been edited or deleted since, the longest unseen first.
+
+    Args:
+        session: any.
+        account: by which they were heard.
+        rhythm: up to which age a post is looked at how often, the youngest first; older than the last: never.
+        limit: how many at most.
+    """
     moment = now()
+    seen_at = func.coalesce(col(MentionRow.checked_at), col(MentionRow.collected_at))
+    born = col(MentionRow.posted_at)
+    due, younger = [], moment + timedelta(days=1)  # clocks differ: a post may say that it is of tomorrow
+    for age, every in rhythm:
+        due.append(and_(born > moment - age, born <= younger, seen_at < moment - every))
+        younger = moment - age
     query = (
         select(MentionRow)
-        .join(MentionSourceRow, col(MentionSourceRow.mention_id) == col(MentionRow.id))
-        .where(MentionSourceRow.account_id == account.id)
         .where(MentionRow.platform == account.platform, MentionRow.state != "deleted")
-        .where(MentionRow.posted_at > moment - within)
-        .where(or_(col(MentionRow.checked_at).is_(None), col(MentionRow.checked_at) < moment - every))
-        .where(MentionRow.collected_at < moment - every)
-        .order_by(col(MentionRow.checked_at), col(MentionRow.id))
+        .where(
+            col(MentionRow.id).in_(select(MentionSourceRow.mention_id).where(MentionSourceRow.account_id == account.id))
+        )
+        .where(or_(*due))
+        .order_by(seen_at, col(MentionRow.id))
         .limit(limit)
-        .distinct()
     )
     return list(session.exec(query))
 

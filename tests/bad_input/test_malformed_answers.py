@@ -189,7 +189,7 @@ def test_a_malformed_timeline_of_our_own_loses_no_reply_by_hand(network: Running
 def test_a_malformed_second_look_takes_nothing_for_deleted(
     network: Running, city: Deployment, monkeypatch: pytest.MonkeyPatch, door: str, platform: str, kind: str
 ) -> None:
-    monkeypatch.setattr(listen, "LOOK_EVERY_ON_LOOPBACK", timedelta(0))
+    monkeypatch.setattr(listen, "LOOK_RHYTHM_ON_LOOPBACK", ((timedelta(days=2), timedelta(0)),))
     ids = [network.ctl.post(f"Pothole {n} on Elm", platform=platform) for n in range(3)]
     polled(city)
     network.ctl.edit(ids[0], "Pothole on Oak")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session, col, select
 
+from pipeline.listen import LOOK_RHYTHM
 from store import intake
 from store.engine import Store
 from store.intake import Taken
@@ -243,11 +244,37 @@ def test_the_longest_unseen_are_looked_at_first_and_the_fresh_not_at_all(city_st
         session.flush()
         account = session.exec(select(AccountRow).where(AccountRow.name == "city_hall_x")).one()
 
-        due = intake.due_for_a_look(session, account, within=timedelta(days=7), every=timedelta(minutes=15), limit=9)
+        due = intake.due_for_a_look(session, account, rhythm=LOOK_RHYTHM, limit=9)
 
         assert [row.post_id for row in due] == ["101", "100"]
+        assert intake.due_for_a_look(session, account, rhythm=LOOK_RHYTHM, limit=1) == due[:1]
         intake.mark_looked_at(session, [row.id for row in due], now())
-        assert (
-            intake.due_for_a_look(session, account, within=timedelta(days=7), every=timedelta(minutes=15), limit=9)
-            == []
-        )
+        assert intake.due_for_a_look(session, account, rhythm=LOOK_RHYTHM, limit=9) == []
+
+
+@pytest.mark.parametrize(
+    ("age", "unseen_for", "due"),
+    [
+        (timedelta(hours=1), timedelta(minutes=14), False),
+        (timedelta(hours=1), timedelta(minutes=16), True),
+        (timedelta(hours=47), timedelta(minutes=16), True),
+        (timedelta(hours=49), timedelta(hours=19), False),
+        (timedelta(hours=49), timedelta(hours=21), True),
+        (timedelta(days=29), timedelta(hours=21), True),
+        (timedelta(days=31), timedelta(days=31), False),
+    ],
+    ids=str,
+)
+def test_a_young_post_is_looked_at_often_and_an_old_one_about_once_a_day(
+    city_store: Store, age: timedelta, unseen_for: timedelta, due: bool
+) -> None:
+    with city_store.writing() as session:
+        take(session, a_mention(post_id="100", conversation_key="100"))
+        row = session.exec(select(MentionRow)).one()
+        row.posted_at, row.collected_at = now() - age, now() - max(age, unseen_for)
+        row.checked_at = now() - unseen_for
+        session.add(row)
+        session.flush()
+        account = session.exec(select(AccountRow).where(AccountRow.name == "city_hall_x")).one()
+
+        assert bool(intake.due_for_a_look(session, account, rhythm=LOOK_RHYTHM, limit=9)) is due
