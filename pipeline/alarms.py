@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import apprise
 from pydantic import SecretStr
@@ -107,13 +107,22 @@ def _claim(session: Session, deployment: Deployment, row: AlarmRow, moment: date
     mention = session.get_one(MentionRow, row.mention_id)
     city = deployment.settings.city.name
     title = f"{'ESCALATED: ' if escalating else ''}Possible emergency on {mention.platform}, {city}"
-    age = int((moment - mention.posted_at).total_seconds() // 60)
+    age = hours_and_minutes(moment - mention.posted_at)
     link = f"{deployment.settings.web.public_url}/console/conversations/{row.conversation_id}"
     body = (
-        f"{row.reason}. Posted {age} min ago, {row.repeats + 1} post(s) on this thread. "
+        f"{row.reason}. Posted {age} ago, {row.repeats + 1} post(s) on this thread. "
         f"Nobody has acknowledged it yet. Open {link} and press Acknowledge."
     )
     return _Ring(alarm_id=row.id, escalating=escalating, title=title, body=body, doors=doors)
+
+
+def hours_and_minutes(span: timedelta) -> str:
+    """How long, as somebody in a hurry reads it: ``10 h 55 min``."""
+    minutes = max(0, int(span.total_seconds() // 60))
+    days, hours = minutes // 1440, minutes // 60 % 24
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
 
 
 def kind_of(door: SecretStr) -> str:

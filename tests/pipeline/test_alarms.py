@@ -196,3 +196,16 @@ def test_an_emergency_is_answered_by_a_person_with_one_key(city: City) -> None:
     assert "911" in city.replies()[0]["text"]
     assert city.one(DraftRow).state == "sent"
     assert city.tickets() == []
+
+
+@pytest.mark.parametrize(
+    ("span", "says"),
+    [
+        (timedelta(seconds=-5), "0 min"),
+        (timedelta(minutes=59, seconds=59), "59 min"),
+        (timedelta(minutes=655), "10 h 55 min"),
+        (timedelta(days=2, hours=3, minutes=50), "2 d 3 h"),
+    ],
+)
+def test_a_post_s_age_is_read_at_a_glance(span: timedelta, says: str) -> None:
+    assert alarms.hours_and_minutes(span) == says
