@@ -387,7 +387,8 @@ def test_in_dry_run_nothing_leaves_the_house(open_city: Opened) -> None:
 
     assert shown.state == "dry_run"
     assert shown.would_send is not None
-    assert shown.would_send["text"] == city.text(draft)
+    assert shown.would_send["text"] is None  # the words live in ``content``
+    assert shown.would_send_text_id == city.get(draft).content_id
     assert shown.would_send["reply.in_reply_to_tweet_id"] == city.one(ReplyRow).in_reply_to
     assert city.ctl.effects() == []
     assert city.one(TicketRow).state == "dry_run"
