@@ -25,6 +25,7 @@ from errors import ConfigError
 DATA = Path(__file__).parent.parent / "demo"
 EMAIL = "clerk@alderfalls.example"
 SECOND = "approver@alderfalls.example"
+FILLED = "filled"  #: stands in the home once the city's posts are in
 FILES = ("services.csv", "streets.csv", "neighborhoods.geojson")
 
 CONFIG = """# The demo's config. harken.example.toml explains every key.
@@ -105,17 +106,18 @@ def demo(
 ) -> None:
     """Set up the demo, then run the sandbox and Harken until told to stop."""
     log_to_stderr()
-    if reset and home.exists():
-        _clear(home)
+    if home.exists() and (reset or not (home / FILLED).exists()):
+        _clear(home)  # a first start that was cut short would leave half a city
     for wanted in (port, port + 1):
         _check_free(wanted)
-    fresh = not (home / "harken.toml").exists()
+    fresh = not (home / FILLED).exists()
     password = _write(home, port)
     sandbox = _start_sandbox(home, port + 1)
     try:
         _wait_for(f"http://127.0.0.1:{port + 1}/_ctl/health", sandbox)
         if fresh:
             _fill(home, port + 1)
+            (home / FILLED).touch()
         _run(home, port, password)
     finally:
         sandbox.send_signal(signal.SIGTERM)
