@@ -4,7 +4,7 @@ import re
 import unicodedata
 from datetime import datetime
 
-from sqlalchemy import func
+from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
 
 from store import attention, audit, content, intake
@@ -63,16 +63,31 @@ def _sent_by_us(session: Session, account: AccountRow, post: OwnPost) -> ReplyRo
     ).first()
     if by_id is not None:
         return by_id
+    tried = col(ReplyRow.state).in_(("approved", "failed")) & (col(ReplyRow.attempt) > 0)
     open_ = select(ReplyRow).where(
         ReplyRow.account_id == account.id,
         ReplyRow.in_reply_to == (post.in_reply_to or ""),
-        col(ReplyRow.state).in_(("sending", "in_doubt", "manual")),
+        or_(col(ReplyRow.state).in_(("sending", "in_doubt", "manual")), tried),
     )
-    for reply in session.exec(open_):
-        if same_words(content.words(session, reply.content_id), post.text):
+    for reply in session.exec(open_).all():
+        if same_words(content.words(session, reply.content_id), post.text) and not _replaced(session, reply):
             confirm(session, reply, post_id=post.post_id, url=post.url, sent_at=post.posted_at)
             return reply
     return None
+
+
+def _replaced(session: Session, reply: ReplyRow) -> bool:
+    """Whether another reply has taken the turn of one that was given up."""
+    if reply.state != "failed":
+        return False
+    live = select(ReplyRow.id).where(
+        ReplyRow.mention_id == reply.mention_id, ReplyRow.turn == reply.turn, ReplyRow.id != reply.id
+    )
+    drafted = select(DraftRow.id).where(
+        DraftRow.mention_id == reply.mention_id, DraftRow.turn == reply.turn, col(DraftRow.state).in_(LIVE)
+    )
+    standing = live.where(col(ReplyRow.state).in_((*LIVE, "sent")))
+    return session.exec(standing).first() is not None or session.exec(drafted).first() is not None
 
 
 def same_words(ours: str, theirs: str) -> bool:

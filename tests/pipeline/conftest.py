@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 
 from pipeline.deployment import Deployment
 from sandbox.running import Running, running
+from store import migrate
+from store.engine import open_store
 from tests.deployments import DEMO, FACEBOOK, X, deployment, laid_over, principal
 from tests.fakes import ScriptedClassifier
 from tests.pipeline.city import City
@@ -34,12 +37,25 @@ def server() -> Iterator[Running]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def laid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database: laid once, copied after."""
+    file = tmp_path_factory.mktemp("laid") / "harken.db"
+    store = open_store(f"sqlite:///{file}")
+    migrate.upgrade(store)
+    store.forget_freed_pages()
+    store.close()
+    return file
+
+
 @pytest.fixture
-def open_city(tmp_path: Path, server: Running) -> Iterator[Opened]:
+def open_city(tmp_path: Path, server: Running, laid: Path) -> Iterator[Opened]:
     """Opens a city with other settings than the usual."""
     opened: list[Deployment] = []
 
     def make(**changes: Any) -> City:
+        (tmp_path / "city").mkdir(exist_ok=True)
+        shutil.copyfile(laid, tmp_path / "city" / "harken.db")
         held = deployment(tmp_path, server, **laid_over(USUAL, changes))
         opened.append(held)
         held.classifier = scripted = ScriptedClassifier()

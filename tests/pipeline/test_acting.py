@@ -52,6 +52,7 @@ def test_an_approval_posts_one_reply_and_opens_one_ticket(city: City, platform: 
     assert city.request(draft).reference in ticket["text"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("platform", PLATFORMS)
 @pytest.mark.parametrize(
     "fault",
@@ -150,6 +151,7 @@ def test_a_killed_workers_ticket_is_found_again_by_our_reference(city: City) -> 
     assert city.one(TicketRow).service_request_id == number
 
 
+@pytest.mark.slow
 def test_two_workers_at_once_send_once(city: City) -> None:
     drafts = [city.report(f"There is a pothole at {number} Oak Street", author=f"a{number}") for number in (120, 520)]
     for draft in drafts:
@@ -492,6 +494,7 @@ def test_an_unreadable_thread_lets_a_doubt_rest(city: City) -> None:
     assert len(city.replies()) == 1
 
 
+@pytest.mark.slow
 def test_an_outcome_that_stays_unknown_ends_with_a_person(city: City) -> None:
     draft = city.report()
     city.ctl.faults("x.create", "500", count=-1)

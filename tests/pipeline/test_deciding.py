@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from sqlmodel import col, select
 
@@ -561,3 +563,40 @@ def test_a_listed_reply_of_ours_does_not_make_the_next_draft_stale(city: City) -
 
     assert city.get(asked).state == "approved"
     assert city.one(ReplyRow, ReplyRow.draft_id == draft.id).origin == "harken"
+
+
+def test_a_reply_we_gave_up_on_that_stands_after_all_is_ours(city: City) -> None:
+    draft = city.approve(city.report(), parts=["reply"])
+    city.work_until(lambda: city.get(draft).state == "sent")
+    city.execute("UPDATE reply SET state = 'failed', post_id = NULL, sent_at = NULL")
+    city.execute("UPDATE draft SET state = 'failed'")
+
+    city.hear()
+
+    reply = city.one(ReplyRow)
+    assert (reply.origin, reply.state, reply.post_id) == ("harken", "sent", city.replies()[0]["id"])
+    assert city.get(draft).state == "sent"
+
+
+def test_of_two_who_approve_at_once_one_is_too_late(city: City) -> None:
+    draft = city.report()
+    start, outcomes = threading.Barrier(2), list[str]()
+
+    def approve(who: Principal) -> None:
+        start.wait()
+        try:
+            decide.approve(city.deployment, who, draft.id, version=draft.version)
+            outcomes.append("approved")
+        except Conflict as refused:
+            outcomes.append(refused.code)
+
+    colleague = principal(city.deployment, "approver", email="second@alderfalls.example")
+    threads = [threading.Thread(target=approve, args=(who,)) for who in (city.who, colleague)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes) == ["approved", "decided"]
+    city.work_until(lambda: city.get(draft).state == "sent")
+    assert len(city.replies()) == 1

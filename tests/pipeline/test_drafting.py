@@ -407,8 +407,6 @@ def test_one_post_that_breaks_drafting_takes_no_other_along(city: City) -> None:
     first = city.post("There is a pothole at 120 Oak Street", author="ann_oak", posted_at=minutes_ago(9))
     second = city.post("There is a pothole at 520 Elm Street", author="bob_elm", posted_at=minutes_ago(5))
     city.hear()
-    city.execute("UPDATE mention SET platform = 'nowhere' WHERE post_id = ?", first)
-    city.execute("UPDATE mention SET identity_id = 999 WHERE post_id = ?", first)
     city.execute("UPDATE mention SET conversation_id = 999 WHERE post_id = ?", first)
 
     for _ in range(3):

@@ -53,8 +53,8 @@ def test_a_writer_takes_the_lock_before_it_reads(city_store: Store) -> None:
     thread = threading.Thread(target=second)
     thread.start()
     with city_store.writing() as session:
-        inside.set()
         account = session.exec(select(AccountRow).where(AccountRow.name == "parks_x")).one()
+        inside.set()
         thread.join(timeout=0.2)
         account.failures += 1
         session.add(account)
