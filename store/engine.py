@@ -66,7 +66,8 @@ def open_store(url: str) -> Store:
     """
     try:
         parsed = make_url(url)
-        options: dict[str, Any] = {"hide_parameters": True}  # an error is logged, and a parameter may be a resident's words
+        # An error is logged, and a parameter may be a resident's words.
+        options: dict[str, Any] = {"hide_parameters": True}
         if parsed.get_backend_name() == "sqlite":
             options["connect_args"] = {"timeout": BUSY_TIMEOUT_MS / 1000}
             if parsed.database:
