@@ -169,16 +169,16 @@ def attention(session: Session, seen: Sight, page: Slice) -> Found[AttentionRow]
     )
 
 
-def needs_attention(seen: Sight) -> ColumnElement[bool]:
-    """A condition on ``AttentionRow``: whoever sees everything, or the account or mention concerned."""
-    granted = seen.who.granted("viewer")
+def needs_attention(seen: Sight, role: str = "viewer") -> ColumnElement[bool]:
+    """A condition on ``AttentionRow``: whoever sees everything, or the account or mention concerned; an admin too."""
+    granted = (*seen.who.granted(role), *seen.who.granted("admin"))
     if any(one.account_id is None and one.department_id is None for one in granted):
         return col(AttentionRow.id).is_not(None)
     accounts = [one.account_id for one in granted if one.account_id is not None]
     return or_(
         false(),
         col(AttentionRow.account_id).in_(accounts),
-        sight.about_mention(seen, col(AttentionRow.mention_id)),
+        sight.about_mention(seen, col(AttentionRow.mention_id), role),
     )
 
 

@@ -77,6 +77,13 @@ def about_mention(seen: Sight, column: Any, role: str = "viewer") -> ColumnEleme
     return seen_ids
 
 
+def accounts(seen: Sight, column: Any) -> ColumnElement[bool]:
+    """A condition on a column that holds an account's id. A department's posts come by any account."""
+    granted = [one.account_id for one in seen.who.granted("viewer")]
+    within: ColumnElement[bool] = true() if None in granted else column.in_(granted)
+    return within
+
+
 def requests(seen: Sight, role: str = "viewer") -> ColumnElement[bool]:
     """A condition on ``ServiceRequestRow``: one of its mentions is seen, or its department is granted."""
     if seen.sees_all(role):

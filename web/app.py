@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from pipeline.deployment import Deployment
@@ -30,6 +30,7 @@ from web import (
     health,
     pages,
     portal,
+    reach,
     signin,
 )
 from web.once import Once
@@ -91,7 +92,7 @@ def create_app(deployment: Deployment) -> FastAPI:
     for router in API:
         app.include_router(router)
     for router in PAGES:
-        app.include_router(router, include_in_schema=False)
+        app.include_router(router, include_in_schema=False, dependencies=[Depends(reach.console)])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     errors.install(app, draft_of_conflict=answers.draft_of_conflict)
     app.add_middleware(Once, deployment=deployment)

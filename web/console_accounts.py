@@ -13,6 +13,8 @@ from pipeline.deployment import Deployment
 from store import audit
 from store.desk import running
 from store.people import Principal
+from store.sight import sight
+from web import reach
 from web.console_context import Trouble, tried
 from web.deps import Deployed, StaffAdmin, StaffDep, StaffResponderOrAdmin
 from web.pages import is_htmx, page
@@ -48,6 +50,7 @@ def set_kill_switch(
     """Stop sends at once, or let them go on."""
 
     def act() -> None:
+        reach.kill_switch(d, who, scope, on=on == "yes")
         decide.set_kill_switch(d, who, scope=scope, on=on == "yes", reason=reason)
 
     return _done(request, d, who, scope, act, typed={"reason": reason})
@@ -82,7 +85,8 @@ def _context(d: Deployment, who: Principal, trouble: Trouble | None = None) -> d
     platforms = sorted({account.platform for account in files.values()})
     scopes = ["all", *(f"platform:{one}" for one in platforms), *(f"account:{name}" for name in files)]
     with d.store.reading() as session:
-        cards, switches = running.accounts(session, files), running.switches(session, scopes)
+        cards = running.accounts(session, files, sight(who, d.services))
+        switches = running.switches(session, scopes)
     sends = {
         card.name: files[card.name].sending == "armed" and (files[card.name].is_loopback or card.armed)
         for card in cards

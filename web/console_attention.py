@@ -12,6 +12,7 @@ from pipeline import decide
 from store.desk import running
 from store.people import Principal
 from store.refusals import Missing
+from store.sight import sight
 from web.console_context import Trouble, tried
 from web.deps import Deployed, StaffDep, StaffResponderOrAdmin
 from web.pages import changed, page
@@ -72,18 +73,19 @@ def _done(
 
 def _within_grants(d: Deployed, who: Principal, concern_id: int) -> None:
     with d.store.reading() as session:
-        if concern_id not in {one.id for one in running.concerns(session, who)}:
+        if concern_id not in {one.id for one in running.concerns(session, sight(who, d.services))}:
             raise Missing("There is no such thing open.")
 
 
 def _context(d: Deployed, who: Principal) -> dict[str, Any]:
     trouble: Trouble | None = None
+    seen = sight(who, d.services)
     with d.store.reading() as session:
         return {
             "who": who,
-            "alarms": running.open_alarms(session),
-            "concerns": running.concerns(session, who),
-            "gaps": running.gaps(session),
+            "alarms": running.open_alarms(session, seen),
+            "concerns": running.concerns(session, seen),
+            "gaps": running.gaps(session, seen),
             "trouble": trouble,
             "said": None,
         }

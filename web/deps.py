@@ -142,6 +142,12 @@ StaffAdmin = Annotated[Principal, Depends(_door(signed_in, "admin"))]
 StaffResponderOrAdmin = Annotated[Principal, Depends(_door(signed_in, "responder", "admin"))]
 
 
+def role_of(request: Request) -> str:
+    """The first role that lets somebody through the door of this address; viewer where it has none."""
+    doors = (DOORS.get(one.call) for one in request.scope["route"].dependant.dependencies if one.call is not None)
+    return next((roles[0] for roles in doors if roles), "viewer")
+
+
 def known_parameters(request: Request) -> None:
     """Refuse a query parameter that this address does not take, or takes once.
 

@@ -8,14 +8,15 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
+from pipeline.deployment import Deployment
 from store import inbox, sight
 from store.people import Principal
 from store.refusals import Forbidden, Missing
 from store.sight import Sight
-from store.tables import AttentionRow, DraftRow, MentionRow, ServiceRequestRow
-from web import deps
+from store.tables import AccountRow, AttentionRow, DraftRow, MentionRow, ServiceRequestRow
+from web import deps, shield
 from web.deps import Deployed
 
 Door = Callable[..., Principal]
@@ -46,6 +47,55 @@ def check(session: Session, seen: Sight, table: Any, noun: str, number: int, con
         raise Forbidden(f"this takes the role {role} here")
 
 
+def console(request: Request, d: Deployed) -> None:
+    """For every page of the console: who writes holds the role of that address over what the address names.
+
+    Raises:
+        Missing, Forbidden: as they say.
+    """
+    for name, value in request.path_params.items():
+        if name.endswith("_id"):
+            number = row_id(str(value), name.removesuffix("_id"))
+            if request.method not in shield.SAFE_METHODS:
+                _may_write(d, deps.signed_in(request, d), name.removesuffix("_id"), number, deps.role_of(request))
+
+
+def _may_write(d: Deployment, who: Principal, noun: str, number: int, role: str) -> None:
+    seen = sight.sight(who, d.services)
+    with d.store.reading() as session:
+        if noun == "conversation":
+            _conversation(session, seen, number, role)
+        else:
+            table, condition = NOUNS[noun]
+            check(session, seen, table, noun, number, condition, role)
+
+
+def _conversation(session: Session, seen: Sight, number: int, role: str) -> None:
+    """A conversation is its mentions': one of them is enough."""
+    of_it = select(MentionRow.id).where(MentionRow.conversation_id == number)
+    if session.exec(of_it.where(sight.mentions(seen))).first() is None:
+        raise Missing(f"there is no conversation {number}")
+    if session.exec(of_it.where(sight.mentions(seen, role))).first() is None:
+        raise Forbidden(f"this takes the role {role} here")
+
+
+def kill_switch(d: Deployment, who: Principal, scope: str, *, on: bool) -> None:
+    """Let pass who may stop a scope, or let it go on. Who was granted one account may stop that one.
+
+    Raises:
+        Forbidden: the role or the grant does not allow it.
+    """
+    if not on and not (who.may("approver") or who.may("admin")):
+        raise Forbidden("to let it go on takes the role approver or admin")
+    grants = (*who.granted("responder" if on else "approver"), *who.granted("admin"))
+    if any(one.account_id is None and one.department_id is None for one in grants):
+        return
+    with d.store.reading() as session:
+        query = select(AccountRow.name).where(col(AccountRow.id).in_([one.account_id for one in grants]))
+        if scope not in {f"account:{name}" for name in session.exec(query)}:
+            raise Forbidden("this switch concerns accounts that you were not granted")
+
+
 def _reach(door: Door, role: str, table: Any, noun: str, condition: Condition) -> Callable[..., int]:
     """A dependency: the number of what the address names. It also notes whose words the answer will repeat."""
 
@@ -69,8 +119,8 @@ def _words_of(session: Session, table: Any, number: int) -> int | None:
     return row.content_id if isinstance(row, MentionRow) else None
 
 
-def _attention(seen: Sight, _role: str) -> ColumnElement[bool]:
-    return inbox.needs_attention(seen)
+def _attention(seen: Sight, role: str) -> ColumnElement[bool]:
+    return inbox.needs_attention(seen, role)
 
 
 def _request(seen: Sight, role: str) -> ColumnElement[bool]:
@@ -94,7 +144,16 @@ def request_for(door: Door, role: str) -> Callable[..., int]:
 
 def attention_for(door: Door) -> Callable[..., int]:
     """Something that needs attention, within one's grants."""
-    return _reach(door, "viewer", AttentionRow, "attention", _attention)
+    return _reach(door, "responder", AttentionRow, "attention", _attention)
+
+
+#: What an address of the console may name.
+NOUNS: dict[str, tuple[Any, Condition]] = {
+    "draft": (DraftRow, sight.drafts),
+    "mention": (MentionRow, sight.mentions),
+    "request": (ServiceRequestRow, sight.requests),
+    "concern": (AttentionRow, _attention),
+}
 
 
 SeenMention = Annotated[int, Depends(mention_for(deps.viewer, "viewer"))]

@@ -7,11 +7,11 @@ from datetime import datetime
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from store import attention, facts
+from store import facts, inbox, sight
 from store.desk.inbox import AlarmLine, alarm_line
 from store.desk.rows import by_id
-from store.people import Principal
-from store.tables import AccountRow, AlarmRow, GapRow, MentionRow, ReplyRow
+from store.sight import Sight
+from store.tables import AccountRow, AlarmRow, AttentionRow, GapRow, MentionRow, ReplyRow
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,9 +76,10 @@ class AccountCard:
     unsent: int  #: replies approved or on their way
 
 
-def concerns(session: Session, who: Principal) -> list[Concern]:
+def concerns(session: Session, seen: Sight) -> list[Concern]:
     """What is open, newest first, within the grants."""
-    rows = [row for row in attention.open_rows(session) if row.account_id is None or who.may_touch(row.account_id)]
+    query = select(AttentionRow).where(col(AttentionRow.closed_at).is_(None), inbox.needs_attention(seen))
+    rows = list(session.exec(query.order_by(col(AttentionRow.id).desc()).limit(200)))
     accounts = by_id(session, AccountRow, (row.account_id for row in rows))
     mentions = by_id(session, MentionRow, (row.mention_id for row in rows))
     return [
@@ -97,15 +98,17 @@ def concerns(session: Session, who: Principal) -> list[Concern]:
     ]
 
 
-def open_alarms(session: Session) -> list[OpenAlarm]:
-    """Alarms that nobody has acknowledged, oldest first."""
-    rows = session.exec(select(AlarmRow).where(col(AlarmRow.outcome).is_(None)).order_by(col(AlarmRow.id)))
+def open_alarms(session: Session, seen: Sight) -> list[OpenAlarm]:
+    """Alarms that nobody has acknowledged, oldest first, within the grants."""
+    within = sight.about_mention(seen, col(AlarmRow.mention_id))
+    rows = session.exec(select(AlarmRow).where(col(AlarmRow.outcome).is_(None), within).order_by(col(AlarmRow.id)))
     return [OpenAlarm(conversation_id=row.conversation_id, alarm=alarm_line(row)) for row in rows]
 
 
-def gaps(session: Session, *, limit: int = 50) -> list[Gap]:
-    """The newest gaps."""
-    rows = list(session.exec(select(GapRow).order_by(col(GapRow.id).desc()).limit(limit)))
+def gaps(session: Session, seen: Sight, *, limit: int = 50) -> list[Gap]:
+    """The newest gaps of the accounts within the grants."""
+    query = select(GapRow).where(sight.accounts(seen, col(GapRow.account_id)))
+    rows = list(session.exec(query.order_by(col(GapRow.id).desc()).limit(limit)))
     names = by_id(session, AccountRow, (row.account_id for row in rows))
     return [
         Gap(
@@ -119,9 +122,10 @@ def gaps(session: Session, *, limit: int = 50) -> list[Gap]:
     ]
 
 
-def accounts(session: Session, names: Iterable[str]) -> list[AccountCard]:
-    """The accounts of the file."""
-    rows = list(session.exec(select(AccountRow).where(col(AccountRow.name).in_(list(names))).order_by(AccountRow.name)))
+def accounts(session: Session, names: Iterable[str], seen: Sight) -> list[AccountCard]:
+    """The accounts of the file, within the grants."""
+    query = select(AccountRow).where(col(AccountRow.name).in_(list(names)), sight.accounts(seen, col(AccountRow.id)))
+    rows = list(session.exec(query.order_by(AccountRow.name)))
     gaps_of = dict(session.exec(select(GapRow.account_id, func.count()).group_by(col(GapRow.account_id))).all())
     unsent = select(ReplyRow.account_id, func.count()).where(
         col(ReplyRow.state).in_(("approved", "sending", "in_doubt"))

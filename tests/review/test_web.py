@@ -1,0 +1,107 @@
+"""What a hostile reading of the console and the API found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+
+from store import attention, facts, people, sign_in
+from store.tables import ConversationRow
+from tests.web.console import conftest as console
+from tests.web.console.conftest import City
+from web.app import create_app
+
+city = console.city
+PARKS = {"role": "responder", "department": "Parks & Recreation"}
+
+
+def person(city: City, email: str, *grants: dict[str, str]) -> TestClient:
+    """A client with the session of somebody who holds several grants."""
+    with city.deployment.store.writing() as session:
+        row = people.add_staff(session, email, by="test")
+        for one in grants:
+            people.grant(session, row, by="test", **one)
+        secret = sign_in.finish(session, row.id, right=True) or ""
+    client = TestClient(create_app(city.deployment), base_url="http://127.0.0.1:8311", follow_redirects=False)
+    client.cookies.set("harken_session", secret)
+    return client
+
+
+@pytest.fixture
+def parks(city: City) -> Iterator[TestClient]:
+    """Reads everywhere, approves for the parks alone."""
+    grants = ({"role": "viewer"}, {"role": "approver", "account": "parks_x"})
+    with person(city, "parks@alderfalls.example", *grants) as client:
+        yield client
+
+
+@pytest.mark.parametrize("decision", ["approve", "reject", "edit", "hold"])
+def test_who_only_reads_an_account_decides_nothing_for_it_in_the_console(
+    city: City, parks: TestClient, decision: str
+) -> None:
+    draft = city.draft_of(city.hears("A pothole at 500 Oak Street"))
+    sent = {"version": draft.version, "reason": "no", "hold": "wait", "text": "mine"}
+
+    answer = parks.post(f"/console/drafts/{draft.id}/{decision}", data=sent)
+
+    assert answer.status_code == 403
+    now_is = city.draft_of(draft.mention_id)
+    assert (now_is.id, now_is.state, now_is.version) == (draft.id, "pending", draft.version)
+
+
+@pytest.mark.parametrize("decision", ["dismiss", "redraft", "correct", "acknowledge"])
+def test_who_only_reads_an_account_says_nothing_of_its_mentions(city: City, parks: TestClient, decision: str) -> None:
+    mention_id = city.hears("I smell gas at 500 Oak Street", urgency="emergency")
+    draft_id = city.draft_of(mention_id).id
+
+    answer = parks.post(f"/console/mentions/{mention_id}/{decision}", data={"reason": "no", "urgency": "normal"})
+
+    assert answer.status_code == 403
+    assert city.mention(mention_id).state == "drafted"
+    assert city.draft_of(mention_id).id == draft_id
+
+
+def test_a_department_touches_no_mention_of_another(city: City) -> None:
+    mention_id = city.hears("A pothole at 500 Oak Street")
+    conversation_id = city.mention(mention_id).conversation_id
+
+    with person(city, "bus@alderfalls.example", PARKS) as elsewhere:
+        answers = [
+            elsewhere.post(f"/console/mentions/{mention_id}/dismiss", data={"reason": "no"}),
+            elsewhere.post(f"/console/conversations/{conversation_id}/note", data={"text": "I was here"}),
+            elsewhere.post(f"/console/conversations/{conversation_id}/assign", data={"to": "bus@alderfalls.example"}),
+        ]
+
+    assert [answer.status_code for answer in answers] == [404, 404, 404]
+    assert city.mention(mention_id).state == "drafted"
+    with city.deployment.store.reading() as session:
+        assert session.get_one(ConversationRow, conversation_id).owner_id is None
+
+
+def test_attention_shows_alarms_concerns_and_gaps_within_the_grants(city: City) -> None:
+    city.hears("I smell gas at 500 Oak Street", urgency="emergency")
+    with city.deployment.store.writing() as session:
+        attention.raise_(session, kind="mention", ref="9", summary="a post of the city hall", account_id=1)
+
+    with person(city, "p@alderfalls.example", {"role": "responder", "account": "parks_x"}) as limited:
+        words = limited.get("/console/attention").text
+        accounts = limited.get("/console/accounts").text
+
+    assert not [one for one in ("gas leak", "city hall", "city_hall_x") if one in words]
+    assert [one for one in ("city_hall_x", "parks_x") if f"<h2>{one}" in accounts] == ["parks_x"]
+
+
+def test_one_accounts_responder_neither_stops_the_city_nor_lets_anything_go_on(city: City) -> None:
+    with city.deployment.store.writing() as session:
+        facts.set_kill_switch(session, scope="account:parks_x", on=True, reason="a storm", by="test")
+
+    with person(city, "p@alderfalls.example", {"role": "responder", "account": "parks_x"}) as limited:
+        all_ = limited.post("/console/kill-switch", data={"scope": "all", "on": "yes", "reason": "mine"})
+        own = limited.post("/console/kill-switch", data={"scope": "account:parks_x", "on": "no", "reason": "mine"})
+
+    assert (all_.status_code, own.status_code) == (403, 403)
+    with city.deployment.store.reading() as session:
+        stopped = {scope for scope, row in facts.switches(session).items() if row.value["on"]}
+    assert stopped == {"account:parks_x"}
