@@ -359,11 +359,16 @@ def reject(
     """
     with deployment.store.writing() as session:
         draft = find(session, who, draft_id)
-        if draft.state not in {DraftState.PENDING, DraftState.HELD, DraftState.MANUAL} or draft.version != version:
+        wanted = set(PARTS if parts is None else parts)
+        if not wanted or wanted - set(PARTS):
+            raise Invalid("parts: name reply, request or both", field="parts")
+        # A request may stay undecided after its reply went out.
+        undecided = {DraftState.PENDING, DraftState.HELD, DraftState.MANUAL}
+        ended = draft.state in ENDED if wanted == {"request"} else draft.state not in undecided
+        if ended or draft.version != version:
             raise _stale(draft)
         if not reason.strip():
             raise Invalid("say why: others will read it", field="reason")
-        wanted = set(parts or PARTS)
         audit.append(
             session, by=who.by, action="draft.rejected", subject=f"draft:{draft.id}", hashes={"why": audit.sha(reason)}
         )
@@ -397,7 +402,10 @@ def _reject_request(session: Session, draft: DraftRow, *, by: str) -> None:
     session.add(proposal)
     requests.cancel_if_unfiled(session, draft.request_id, by=by)
     draft.version += 1
-    draft.needs_review = True  # its text may still promise what will not happen
+    draft.needs_review = draft.state in {
+        DraftState.PENDING,
+        DraftState.HELD,
+    }  # its text may promise what will not happen
     session.add(draft)
 
 

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
-from store import attention, facts, people, sign_in
+from pipeline import decide
+from store import attention, facts, people, requests, sign_in
+from store.people import Principal
+from store.refusals import Invalid
 from store.tables import ConversationRow
 from tests.web.console import conftest as console
 from tests.web.console.conftest import City
@@ -105,3 +108,30 @@ def test_one_accounts_responder_neither_stops_the_city_nor_lets_anything_go_on(c
     with city.deployment.store.reading() as session:
         stopped = {scope for scope, row in facts.switches(session).items() if row.value["on"]}
     assert stopped == {"account:parks_x"}
+
+
+def test_a_request_is_rejected_after_its_reply_went_out(city: City) -> None:
+    draft = city.draft_of(city.hears("A pothole at 500 Oak Street"))
+
+    with person(city, "a@alderfalls.example", {"role": "approver"}) as desk:
+        desk.post(f"/console/drafts/{draft.id}/approve", data={"version": draft.version, "parts": "reply"})
+        version = city.draft_of(draft.mention_id).version
+        sent = {"version": version, "parts": "request", "reason": "Wrong place or service"}
+        answer = desk.post(f"/console/drafts/{draft.id}/reject", data=sent)
+
+    assert answer.status_code == 303
+    with city.deployment.store.reading() as session:
+        proposal = requests.proposal_of(session, draft.id)
+    assert proposal is not None
+    assert proposal.state == "rejected"
+    assert city.draft_of(draft.mention_id).state == "approved"
+
+
+def test_rejecting_no_part_rejects_nothing(city: City) -> None:
+    draft = city.draft_of(city.hears("A pothole at 500 Oak Street"))
+    who = Principal(by="x", roles=frozenset({"responder"}))
+
+    with pytest.raises(Invalid, match="parts"):
+        decide.reject(city.deployment, who, draft.id, version=draft.version, reason="no", parts=[])
+
+    assert city.draft_of(draft.mention_id).state == "pending"
