@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import secrets
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,6 +38,7 @@ from vocabulary import DraftState, Policy
 UNDECIDED = (DraftState.PENDING,)
 ENDED = (DraftState.SUPERSEDED, DraftState.REJECTED, DraftState.CANCELLED, DraftState.EXPIRED)
 PARTS = ("reply", "request")
+BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0\ufe0e\ufe0f")  #: letters and signs that show nothing
 
 
 def approve(
@@ -155,6 +157,11 @@ def _parts(
     return frozenset(parts)
 
 
+def _shows(char: str) -> bool:
+    """Whether anything of a character is seen: no space, no control, no zero-width one, no blank letter."""
+    return unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"} and char not in BLANK
+
+
 def check_text(deployment: Deployment, session: Session, draft: DraftRow, text: str) -> None:
     """What must hold of a text that is approved.
 
@@ -162,7 +169,7 @@ def check_text(deployment: Deployment, session: Session, draft: DraftRow, text: 
         Invalid: it is empty, too long, or a value in it is not filled in.
     """
     mention = session.get_one(MentionRow, draft.mention_id)
-    if not text.strip():
+    if not any(_shows(char) for char in text):
         raise Invalid("the reply is empty: write one, or reject the draft", field="text")
     rule = deployment.length_rule(mention.platform)
     length = rule.length(text)

@@ -135,3 +135,14 @@ def test_rejecting_no_part_rejects_nothing(city: City) -> None:
         decide.reject(city.deployment, who, draft.id, version=draft.version, reason="no", parts=[])
 
     assert city.draft_of(draft.mention_id).state == "pending"
+
+
+@pytest.mark.parametrize("text", ["\u200b\u200b", "\u2800", "\u3164 \u00a0", "\ufe0f"])
+def test_a_reply_that_shows_nothing_is_empty(city: City, text: str) -> None:
+    draft = city.draft_of(city.hears("A pothole at 500 Oak Street"))
+
+    with person(city, "a@alderfalls.example", {"role": "approver"}) as desk:
+        answer = desk.post(f"/console/drafts/{draft.id}/approve", data={"version": draft.version, "text": text})
+
+    assert answer.status_code == 422
+    assert city.draft_of(draft.mention_id).state == "pending"
