@@ -180,7 +180,9 @@ def _describe(session: Session, mention: MentionRow, proposal: RequestProposalRo
 def _attachable(session: Session, value: Any) -> int | None:
     if value in (None, ""):
         return None
-    request = session.get(ServiceRequestRow, int(value)) if str(value).isdigit() else None
+    said = str(value)
+    fits = said.isascii() and said.isdigit() and len(said) < 19
+    request = session.get(ServiceRequestRow, int(said)) if fits else None
     if request is None or request.status != "open":
         raise Invalid(f"attach_to = {value!r}: there is no such open request", field="request.attach_to")
     return request.id

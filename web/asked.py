@@ -26,6 +26,11 @@ def _storable(text: str) -> str:
     return text
 
 
+def number(text: str) -> int | None:
+    """The number of a row that a page's address names; None: it names none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
 Moment = Annotated[datetime, BeforeValidator(_utc, json_schema_input_type=str)]
 Words = Annotated[str, AfterValidator(_storable)]
 Reason = Annotated[Words, Field(min_length=1, max_length=1000, description="why; others will read it")]

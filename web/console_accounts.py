@@ -15,6 +15,7 @@ from store.desk import running
 from store.people import Principal
 from store.sight import sight
 from web import reach
+from web.asked import number
 from web.console_context import Trouble, tried
 from web.deps import Deployed, StaffAdmin, StaffDep, StaffResponderOrAdmin
 from web.pages import is_htmx, page
@@ -60,7 +61,7 @@ def set_kill_switch(
 def audit_page(request: Request, d: Deployed, who: StaffDep, before: str = "") -> Response:
     """Who decided what, newest first."""
     with d.store.reading() as session:
-        entries = audit.entries(session, before=int(before) if before.isdigit() else None, limit=AUDIT_PAGE)
+        entries = audit.entries(session, before=number(before), limit=AUDIT_PAGE)
     older = entries[-1].seq if len(entries) == AUDIT_PAGE else None
     return page(request, "console/audit/list.html", who=who, entries=entries, older=older)
 

@@ -13,6 +13,7 @@ from store.desk import requests
 from store.people import Principal
 from store.sight import sight
 from vocabulary import Outcome
+from web.asked import number
 from web.console_context import Trouble, tried
 from web.deps import Deployed, StaffDep, StaffResponder
 from web.pages import is_htmx, page
@@ -26,10 +27,9 @@ def requests_page(
     request: Request, d: Deployed, who: StaffDep, status: str = "open", service: str = "", q: str = "", before: str = ""
 ) -> Response:
     """The newest requests that fit."""
-    older = int(before) if before.isdigit() else None
     with d.store.reading() as session:
         lines = requests.requests(
-            session, sight(who, d.services), status=status, service=service, q=q.strip()[:100], before=older
+            session, sight(who, d.services), status=status, service=service, q=q.strip()[:100], before=number(before)
         )
     asked = {"status": status, "service": service, "q": q}
     return page(

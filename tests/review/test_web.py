@@ -146,3 +146,21 @@ def test_a_reply_that_shows_nothing_is_empty(city: City, text: str) -> None:
 
     assert answer.status_code == 422
     assert city.draft_of(draft.mention_id).state == "pending"
+
+
+@pytest.mark.parametrize("number", ["\u00b2", "9" * 30, "-1", "x"])
+def test_no_number_in_an_address_breaks_a_page(city: City, number: str) -> None:
+    with person(city, "a@alderfalls.example", {"role": "approver"}) as desk:
+        pages = [desk.get(f"/console/{noun}?before={number}").status_code for noun in ("audit", "requests")]
+        rows = [desk.get(f"/console/{noun}/{number}").status_code for noun in ("conversations", "requests")]
+
+    assert (pages, rows) == ([200, 200], [404, 404])
+
+
+@pytest.mark.parametrize("number", ["\u00b2", "9" * 30])
+def test_a_request_is_attached_to_no_number_that_is_none(city: City, number: str) -> None:
+    draft = city.draft_of(city.hears("A pothole at 500 Oak Street"))
+
+    with person(city, "a@alderfalls.example", {"role": "approver"}) as desk:
+        sent = {"version": draft.version, "attach_to": number}
+        assert desk.post(f"/console/drafts/{draft.id}/edit", data=sent).status_code == 422
