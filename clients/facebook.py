@@ -31,9 +31,13 @@ DEAD_TOKEN = frozenset({102, 190, 463, 467})
 THROTTLED = frozenset({4, 17, 32, 341, 613, *range(80000, 80015)})
 PASSING = frozenset({1, 2})
 PERMISSION = frozenset({10, *range(200, 300)})
-DUPLICATE = 506
+DUPLICATE = frozenset({506, 10900})  #: the same words again; this comment had its private reply
+UNSUITED = 10903  #: nobody whom the Page may write to in private: too old, or not on the Page
 GONE = frozenset({(100, 33), (803, None)})
-REMEDY = "give the Page's token pages_read_user_content, pages_read_engagement and pages_manage_engagement"
+REMEDY = (
+    "give the Page's token pages_read_user_content, pages_read_engagement and pages_manage_engagement, and for private"
+    " replies pages_messaging"
+)
 
 
 class Gone(Refused):
@@ -103,6 +107,21 @@ class Graph:
                 raise InDoubt("Facebook said yes but gave no id")
             return str(made)
 
+    def message(self, page_id: str, recipient: dict[str, str], text: str) -> str:
+        """Send a private message; its id. Values that are objects go as JSON, which the SDK does not do by itself."""
+        with self._translated(write=True):
+            got = self._graph.put_object(
+                page_id,
+                "messages",
+                recipient=http.packed(recipient).decode(),
+                message=http.packed({"text": text}).decode(),
+                messaging_type="RESPONSE",
+            )
+            made = got.get("message_id") if isinstance(got, dict) else None
+            if not isinstance(made, str) or not made:
+                raise InDoubt("Facebook said yes but gave no id of the message")
+            return made
+
     def delete(self, thing: str) -> None:
         """Delete an object. Twice does no harm, so an unclear answer is only ``Unavailable``."""
         with self._translated():
@@ -141,7 +160,7 @@ def meaning(body: Any, headers: Mapping[str, str], *, status: int, write: bool) 
         return RateLimited(told, retry_at=free_again(headers, now=datetime.now(UTC)))
     if code in DEAD_TOKEN or (code is None and status == 401):
         return Unauthorized(told)
-    if code == DUPLICATE:
+    if code in DUPLICATE:
         return InDoubt(f"{told} (perhaps our own earlier try: look for it first)")
     if code in PASSING or error.get("is_transient") is True:
         return InDoubt(told) if write else Unavailable(told)
@@ -158,7 +177,7 @@ def refused(told: str, code: int | None, subcode: int | None) -> Refused | None:
         return Refused(f"{told}: {REMEDY}")
     if code == 100:
         return BadParameter(told)
-    return Refused(told) if code == 368 else None
+    return Refused(told) if code in {368, UNSUITED} else None
 
 
 def by_status(told: str, code: int | None, status: int, *, write: bool) -> AdapterError:

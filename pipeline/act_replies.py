@@ -18,7 +18,7 @@ from sqlmodel import Session, col, select
 from errors import AdapterError, ConfigError, HarkenError, InDoubt, NotInvited, RateLimited, Refused, Unauthorized
 from pipeline import draft as drafting
 from pipeline.deployment import Deployment
-from pipeline.policies import policy_of
+from pipeline.policies import policy_of_draft
 from pipeline.sendable import NotAsApproved, approved
 from store import attention, audit, facts, intake, outbound, threads, work
 from store.tables import AccountRow, ApprovalRow, DraftRow, MentionRow, ReplyRow, TicketRow
@@ -142,7 +142,7 @@ def _not_yet(
         return account.not_before
     if draft.send_after is not None and draft.send_after > moment:
         return draft.send_after
-    policy = policy_of(session, deployment, mention, account, follow_up=draft.kind == "follow_up")
+    policy = policy_of_draft(session, deployment, draft, mention, account)
     if not policy.may_reply:
         drafting.back_to_review(session, draft, why=policy.reason, by="system")
         return "back to review"
@@ -348,6 +348,8 @@ def _read_back(deployment: Deployment, claim: Claim, step: _Step) -> None:
             reply = session.get_one(ReplyRow, step.reply_id)
             reply.error = f"could not be read back: {err}"[:500]
             session.add(reply)
+            if isinstance(err, Refused):  # it stays in doubt: sending again could be a second reply
+                _attend(session, reply, f"a reply {reply.error}", "look on the platform whether it stands")
             at = max(
                 now() + deployment.settings.sending.settle, err.retry_at if isinstance(err, RateLimited) else now()
             )

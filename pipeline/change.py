@@ -14,6 +14,7 @@ from pipeline import plan as planning
 from pipeline.assess import keep_place, place_of
 from pipeline.deployment import Deployment
 from pipeline.plan import Plan
+from pipeline.policies import visibility_for
 from places.finder import find_place, near
 from store import content, intake, requests
 from store.judgement import Judgement, judgement
@@ -217,6 +218,7 @@ def reword(session: Session, deployment: Deployment, draft: DraftRow, wish: draf
     )
     draft.content_id = content.keep(session, "draft", drafted.text, derived_from=mention.content_id)
     draft.template, draft.language, draft.edited_by = drafted.template, drafted.language, None
+    draft.visibility = visibility_for(session, deployment, mention, account, template=drafted.template)
     draft.no_text_reason, draft.needs_review = drafted.reason, False
     draft.staff_content_id = drafting.staff_text(session, mention, drafted)
     session.add(draft)

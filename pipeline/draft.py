@@ -15,6 +15,7 @@ from pipeline import alarms
 from pipeline import plan as planning
 from pipeline.deployment import Deployment
 from pipeline.plan import Plan
+from pipeline.policies import visibility_for
 from places.calendar import add_sla, is_open
 from responders.drafting import Case, Drafted, write_draft
 from store import audit, content, facts, intake, outbound, requests, threads, work
@@ -204,6 +205,7 @@ _COPIED = {
     "addressee_id",
     "staff_content_id",
     "template",
+    "visibility",
     "no_text_reason",
     "edited_by",
     "request_id",
@@ -252,6 +254,7 @@ def compose(
         ),
         staff_content_id=staff_text(session, mention, drafted),
         template=drafted.template,
+        visibility=visibility_for(session, deployment, mention, account, template=drafted.template),
         needs_review=kept is not None,
         edited_by=old.edited_by if old is not None and kept is not None else None,
         no_text_reason=drafted.reason,

@@ -15,11 +15,12 @@ from pipeline.act_tickets import as_ticket
 from pipeline.deployment import Deployment
 from pipeline.plan import Plan
 from responders.drafting import write_draft
+from responders.policy import narrowed
 from store import attention, audit, content, facts, outbound, requests
 from store.judgement import Judgement, judgement
 from store.tables import ConversationRow, DraftRow, MentionRow, ServiceRequestRow, TicketRow
 from store.types import now
-from vocabulary import Intent, Outcome, Place, Purpose, Sentiment, TicketStatus, Urgency
+from vocabulary import Intent, Outcome, Place, Purpose, Sentiment, TicketStatus, Urgency, Visibility
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +103,7 @@ def _draft(session: Session, deployment: Deployment, request: ServiceRequestRow,
         content_id=content.keep(session, "draft", drafted.text, derived_from=mention.content_id),
         staff_content_id=drafting.staff_text(session, mention, drafted),
         template=drafted.template,
+        visibility=narrowed(Visibility(mention.visibility)),
         no_text_reason=drafted.reason,
         request_id=request.id,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlmodel import Session, col, select
 
 from errors import HarkenError
+from responders.policy import narrowed
 from store import audit, content
 from store.tables import AccountRow, ApprovalRow, ConversationRow, DraftRow, MentionRow, ReplyRow
 from vocabulary import ApprovedReply, ReplyDraft, Visibility
@@ -27,7 +28,9 @@ def reply_draft(session: Session, draft: DraftRow, reply: ReplyRow, text: str) -
         conversation_key=thread.conversation_key,
         addressee=reply.addressee,
         text=text,
-        visibility=Visibility(mention.visibility),
+        visibility=max(
+            Visibility(draft.visibility), narrowed(Visibility(mention.visibility)), key=list(Visibility).index
+        ),  # the narrower
     )
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
-from vocabulary import ApprovedReply, Offers, PostNow, SentReply
+from vocabulary import ApprovedReply, Offers, PostNow, SentReply, Visibility
 
 
 class Responder(Protocol):
     """Posts approved replies for one account on one platform.
 
     A module of this package that can reply offers ``connect(table: dict[str, Any]) -> Responder``, and the two
-    names ``MAX_LENGTH`` and ``length(text)`` that drafting needs without a connection.
+    names ``MAX_LENGTH`` and ``length(text)`` that drafting needs without a connection; where a private message has a
+    bound of its own, ``MAX_PRIVATE_LENGTH`` besides.
     """
 
     offers: Offers  #: what may be promised here
@@ -51,3 +52,9 @@ class Responder(Protocol):
     def retract(self, post_id: str) -> None:
         """Delete our own reply; done twice is done once."""
         ...
+
+
+def longest(rule: Any, visibility: Visibility) -> int:
+    """The most that a reply may count, by a module of this package. Units: those of its ``length``."""
+    most: int = rule.MAX_LENGTH
+    return getattr(rule, "MAX_PRIVATE_LENGTH", most) if visibility is Visibility.DIRECT else most

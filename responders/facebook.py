@@ -1,11 +1,12 @@
-"""Replies on Facebook: comments of the Page below what somebody wrote.
+"""Replies on Facebook: comments of the Page below what somebody wrote, or one private message about it.
 
 Graph has no idempotency key. What stands against doubles is reading the thread back; the same words twice are refused
 for Page posts (506), for comments not reliably.
 
 Source: developers.facebook.com/docs/graph-api/reference/object/comments (publishing, deleting; read 2026-11). Comments
 have two levels: an answer to an answer hangs under the first. 8,000 characters is the limit of a comment on Facebook's
-own page; Meta's reference names none.
+own page; Meta's reference names none. Private replies: docs/messenger-platform/discovery/private-replies (2026-04-16):
+one to a post or comment, within seven days, which Graph itself holds to (10900), so a repeat can't become a double.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from clients import facebook, facebook_posts
+from clients import facebook, facebook_messages, facebook_posts, http
 from clients.facebook_posts import Place, Written
 from clients.keys import keys
 from errors import Refused, Unavailable
@@ -24,10 +25,12 @@ from responders.base import Responder
 from vocabulary import ApprovedReply, HeardHow, Offers, PostNow, SentReply, Unreadable, Visibility
 
 MAX_LENGTH = 8_000
+MAX_PRIVATE_LENGTH = 1_999  #: Send API reference: "less than 2000 characters" (read 2026-04)
 CLOCKS_DIFFER = timedelta(minutes=5)  #: Meta's and ours, at most
 LOOK_BACK = timedelta(days=1)  #: before the approval; nothing older in the thread can be this reply
 
 REFERENCE = re.compile(r"\b[A-Z]{1,4}-[A-Z0-9]{6,}\b")
+MESSAGE_ID = re.compile(r"m_.+")  #: of a private message; posts and comments are numbers
 ID = re.compile(r"[0-9A-Za-z_:.-]{1,128}")
 
 
@@ -63,21 +66,31 @@ class FacebookResponder(Responder):
 
     def would_send(self, reply: ApprovedReply) -> dict[str, str]:
         """The one call of ``send``."""
+        if reply.draft.visibility is Visibility.DIRECT:
+            recipient = http.packed(recipient_of(reply)).decode()
+            path = f"/{self._version}/{self._page_id}/messages"
+            return {"method": "POST", "path": path, "recipient": recipient, "message.text": reply.text}
         return {"method": "POST", "path": f"/{self._version}/{reply.in_reply_to}/comments", "message": reply.text}
 
     def send(self, reply: ApprovedReply, *, key: str) -> SentReply:
-        """Comment below what is answered. Graph takes no key, so ``key`` goes nowhere."""
-        if reply.draft.visibility is not Visibility.PUBLIC:
+        """Comment below what is answered, or write to its author. Graph takes no key, so ``key`` goes nowhere."""
+        private = reply.draft.visibility is Visibility.DIRECT
+        if not private and reply.draft.visibility is not Visibility.PUBLIC:
             raise Refused("Facebook: a comment is public, and this reply may not be")
-        if (long := length(reply.text)) > MAX_LENGTH:
-            raise Refused(f"Facebook: the reply has {long} characters, and a comment takes {MAX_LENGTH}")
+        kind, most = ("private message", MAX_PRIVATE_LENGTH) if private else ("comment", MAX_LENGTH)
+        if (long := length(reply.text)) > most:
+            raise Refused(f"Facebook: the reply has {long} characters, and a {kind} takes {most}")
         if not ID.fullmatch(reply.in_reply_to):
             raise Refused(f"Facebook: {reply.in_reply_to!r} is no id of a post")
+        if private:
+            return SentReply(post_id=self._graph.message(self._page_id, recipient_of(reply), reply.text))
         post_id = self._graph.write(reply.in_reply_to, "comments", message=reply.text)
         return SentReply(post_id=post_id, url=f"https://www.facebook.com/{post_id}")
 
     def find_sent(self, reply: ApprovedReply) -> SentReply | None:
-        """Our reply among the Page's comments of the thread."""
+        """Our reply among the Page's comments of the thread, or among its messages to the author."""
+        if reply.draft.visibility is Visibility.DIRECT:
+            return self._find_private(reply)
         try:
             places = self._where_it_would_hang(reply)
             for comment in self._ours(reply):
@@ -88,8 +101,26 @@ class FacebookResponder(Responder):
             return None  # with the post went its comments
         return None
 
+    def _find_private(self, reply: ApprovedReply) -> SentReply | None:
+        """The message as the Page's inbox shows it. Where Facebook hides who wrote, only its word that none was sent.
+
+        Raises:
+            Refused: nothing shows whether it was sent; a person must look in the Page's inbox.
+        """
+        if reply.draft.addressee is not None:
+            since = reply.approved_at - CLOCKS_DIFFER
+            for message in facebook_messages.written_to(self._graph, self._page_id, reply.draft.addressee, since=since):
+                if folded(message.text) == folded(reply.text):
+                    return SentReply(post_id=message.id)
+            return None
+        if facebook_messages.may_be_written(self._graph, reply.in_reply_to):
+            return None
+        raise Refused("Facebook hides who wrote this, so nothing shows whether the private reply was sent")
+
     def retract(self, post_id: str) -> None:
         """Delete our comment. A Page may delete what residents wrote too, so whose it is comes first."""
+        if MESSAGE_ID.fullmatch(post_id):
+            raise Refused("Facebook: a private message can't be taken back by program")
         written, _ = self._look_up(post_id)
         if written is None:
             return
@@ -145,6 +176,12 @@ class FacebookResponder(Responder):
             if after.get("after") == cursor:
                 raise Unavailable("Facebook: the same cursor twice")
             after = {"after": cursor}
+
+
+def recipient_of(reply: ApprovedReply) -> dict[str, str]:
+    """Whom a private reply is for, as Graph wants it: by the post or comment, never by the person."""
+    is_post = reply.in_reply_to == reply.draft.conversation_key
+    return {"post_id" if is_post else "comment_id": reply.in_reply_to}
 
 
 def matches(comment: Written, reply: ApprovedReply) -> bool:

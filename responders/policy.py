@@ -198,6 +198,13 @@ def policy_for(
     return Policy(may_reply=by_program, how=rule.how, reason=rule.reason, until=posted_at + window)
 
 
+def kept_private(policy: Policy) -> Policy:
+    """The policy of a reply that is for the author alone: where only a public one is left, there is none."""
+    if policy.how != "public_reply":
+        return policy
+    return _none("written for the author alone, and the platform takes no private reply now: draft it anew")
+
+
 def narrowed(visibility: Visibility) -> Visibility:
     """The visibility of a reply to a post of this visibility: the same or narrower, never wider."""
     if visibility is Visibility.FOLLOWERS:

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from sandbox import control, graph, graph_errors, open311, open311_format, page, x, x_problems
+from sandbox import control, graph, graph_errors, graph_messages, open311, open311_format, page, x, x_problems
 from sandbox.faults import Faults
 from sandbox.seed import build_seed
 from sandbox.spoiling import Spoiling
@@ -51,7 +51,7 @@ def create_app(
     app.add_exception_handler(x_problems.Problem, x_problems.answer)
     app.add_exception_handler(graph_errors.GraphError, graph_errors.answer)
     app.add_exception_handler(open311_format.Open311Error, open311_format.answer)
-    for module in (control, page, x, graph, open311):
+    for module in (control, page, x, graph_messages, graph, open311):
         app.include_router(module.router)
     return app
 

@@ -9,7 +9,7 @@ from sandbox.state import Database
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Effect:
     platform: str  #: x, facebook or open311
-    kind: str  #: reply, post, delete, edit or request
+    kind: str  #: reply, private_reply, post, delete, edit or request
     id: str
     in_reply_to: str | None = None
     text: str | None = None

@@ -50,6 +50,8 @@ _ROUTES: tuple[tuple[str, str, str], ...] = (
     ("GET", r"/v\d+\.\d+/[^/]+/(feed|tagged|visitor_posts|posts|published_posts)", "facebook.feed"),
     ("GET", r"/v\d+\.\d+/[^/]+/comments", "facebook.comments"),
     ("POST", r"/v\d+\.\d+/[^/]+/(comments|feed)", "facebook.create"),
+    ("POST", r"/v\d+\.\d+/[^/]+/messages", "facebook.message"),
+    ("GET", r"/v\d+\.\d+/[^/]+/conversations", "facebook.conversations"),
     ("POST", r"/v\d+\.\d+/[^/]+", "facebook.edit"),
     ("DELETE", r"/v\d+\.\d+/[^/]+", "facebook.delete"),
     ("GET", r"/v\d+\.\d+(/.*)?", "facebook.lookup"),

@@ -6,8 +6,8 @@ an answer hangs under the first. ``since`` and ``until`` go by ``created_time``,
 comments oldest first. The same words twice: refused for Page posts (506), not for comments, as far as Meta's
 documents tell.
 
-Source: developers.facebook.com/docs/graph-api/reference (page/feed, page/tagged, object/comments; read 2026-11). Not
-here: Messenger, uploads of photos, reactions, hiding, webhooks, user tokens.
+Source: developers.facebook.com/docs/graph-api/reference (page/feed, page/tagged, object/comments; read 2026-11).
+Private replies are in ``graph_messages``. Not here: uploads of photos, reactions, hiding, webhooks, user tokens.
 """
 
 import hashlib
@@ -106,7 +106,7 @@ def _count(request: Request, response: Response, world: World, token: str) -> No
 ViewDep = Annotated[View, Depends(view_of)]
 
 
-def _selected(values: Mapping[str, str]) -> tuple[Selected, ...]:
+def selected_of(values: Mapping[str, str]) -> tuple[Selected, ...]:
     try:
         return parse_fields(values.get("fields", ""))
     except BadFields as problem:
@@ -134,13 +134,13 @@ def several(view: ViewDep, values: ValuesDep) -> dict[str, Any]:
         raise GraphError(2500, "The parameter ids is required")
     if len(ids) > 50:
         raise bad_parameter("Too many ids: at most 50")
-    selected = _selected(values)
+    selected = selected_of(values)
     return {id: view.show(_found(view, id), selected) for id in ids}
 
 
 @router.get("/{id}")
 def one(id: str, view: ViewDep, values: ValuesDep) -> dict[str, Any]:
-    return view.show(_found(view, id), _selected(values))
+    return view.show(_found(view, id), selected_of(values))
 
 
 @router.get("/{id}/{edge}")
@@ -149,7 +149,7 @@ def listing(id: str, edge: str, view: ViewDep, values: ValuesDep, request: Reque
     if edge not in EDGES[kind_of(thing)]:
         raise no_such_field(edge, kind_of(thing))
     address = str(request.url).partition("?")[0]
-    return view.edge(thing, edge, values, _selected(values), address)
+    return view.edge(thing, edge, values, selected_of(values), address)
 
 
 @router.post("/{id}/{edge}")

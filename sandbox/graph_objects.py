@@ -95,7 +95,9 @@ class View:
             "updated_time": graph_time(post.updated_at),
             "permalink_url": self._link(post),
             "is_hidden": False,
-            "can_reply_privately": not self._by_page(post),
+            "can_reply_privately": not self._by_page(post) and not self.world.messages.about([post.id])
+            if one.name == "can_reply_privately"
+            else None,
             "can_comment": True,
             "can_hide": not self._by_page(post),
             "can_like": True,

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from sandbox.messages import Message
 from sandbox.people import NotThere, Person
 from sandbox.posts import Post
 from sandbox.world import NewPost, World, WorldDep
@@ -33,7 +34,9 @@ def _ago(moment: datetime, now: datetime) -> str:
     return "just now"
 
 
-def _entry(post: Post, people: dict[tuple[str, str], Person], now: datetime) -> dict[str, Any]:
+def _entry(
+    post: Post, people: dict[tuple[str, str], Person], now: datetime, told: Message | None = None
+) -> dict[str, Any]:
     return {
         "post": post,
         "author": people[post.platform, post.author_id],
@@ -42,6 +45,7 @@ def _entry(post: Post, people: dict[tuple[str, str], Person], now: datetime) -> 
         "edited": post.updated_at > post.posted_at or post.chain != post.id,
         "text": post.shown if len(post.shown) <= SHOWN_OF_A_POST else f"{post.shown[:SHOWN_OF_A_POST]}…",
         "cut": max(len(post.shown) - SHOWN_OF_A_POST, 0),
+        "private": told and {"text": told.text, "ago": _ago(told.at, now)},
         "replies": [],  # of the same shape
     }
 
@@ -56,7 +60,8 @@ def threads(world: World, before: int | None = None) -> list[dict[str, Any]]:
         for platform in ("x", "facebook")
         for person in world.people.several(platform, [post.author_id for post in found]).values()
     }
-    entries = {post.chain: _entry(post, people, now) for post in found}
+    told = world.messages.about(post.id for post in found)
+    entries = {post.chain: _entry(post, people, now, told.get(post.id)) for post in found}
     by_root: dict[str, list[dict[str, Any]]] = {root: [] for root in roots}
     for post in found:
         entry = entries[post.chain]

@@ -34,6 +34,9 @@ CREATE TABLE IF NOT EXISTS mention (
 CREATE TABLE IF NOT EXISTS effect (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, platform TEXT NOT NULL, kind TEXT NOT NULL,
     id TEXT NOT NULL, in_reply_to TEXT, text TEXT, key TEXT, author TEXT);
+CREATE TABLE IF NOT EXISTS message (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, page_id TEXT NOT NULL, person_id TEXT NOT NULL,
+    about TEXT NOT NULL UNIQUE, text TEXT NOT NULL, at INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS alarm (seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS ticket (
     number INTEGER PRIMARY KEY AUTOINCREMENT, service_request_id TEXT UNIQUE, token TEXT UNIQUE,
@@ -41,7 +44,7 @@ CREATE TABLE IF NOT EXISTS ticket (
     service_code TEXT NOT NULL, fields TEXT NOT NULL,
     requested_at INTEGER NOT NULL, updated_at INTEGER NOT NULL);
 """
-EMPTIED = ("setting", "person", "post", "mention", "effect", "alarm", "ticket", "sqlite_sequence")
+EMPTIED = ("setting", "person", "post", "mention", "message", "effect", "alarm", "ticket", "sqlite_sequence")
 
 Row = dict[str, Any]
 

@@ -10,6 +10,7 @@ from sandbox.clock import Clock, parsed
 from sandbox.effects import Effects
 from sandbox.faults import Faults
 from sandbox.limits import Limits
+from sandbox.messages import Messages
 from sandbox.people import People, Person
 from sandbox.posts import HANDLE, Media, Post, Posts
 from sandbox.seed import Seed
@@ -41,6 +42,7 @@ class World:
     clock: Clock
     people: People
     posts: Posts
+    messages: Messages
     tickets: Tickets
     effects: Effects
     faults: Faults
@@ -131,6 +133,7 @@ def build_world(state: Path | None, seed: Seed) -> World:
         clock=clock,
         people=people,
         posts=Posts(database, clock, people, seed.pages[0].id if seed.pages else ""),
+        messages=Messages(database, clock),
         tickets=Tickets(database, clock),
         effects=Effects(database, clock),
         faults=Faults(),

@@ -381,6 +381,7 @@ class DraftRow(SQLModel, table=True):
         one_of("state", DraftState),
         one_of("kind", ("reply", "follow_up", "request_only")),
         one_of("purpose", Purpose),
+        one_of("visibility", Visibility),
         UniqueConstraint("mention_id", "turn", "ordinal"),
         Index("ix_draft_state_created", "state", "created_at"),
         Index(
@@ -409,6 +410,7 @@ class DraftRow(SQLModel, table=True):
     content_id: int = Field(foreign_key="content.id")  # the text
     staff_content_id: int | None = Field(default=None, foreign_key="content.id")  # the same in the staff language
     template: str = ""
+    visibility: str = Visibility.PUBLIC  # of the reply: never wider than the post's
     version: int = 1
     needs_review: bool = False
     held_reason: str | None = None

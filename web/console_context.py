@@ -13,7 +13,8 @@ from sqlmodel import Session
 
 from pipeline.deployment import Deployment
 from pipeline.nearby import open_nearby
-from pipeline.policies import policy_of
+from pipeline.policies import policy_of_draft
+from responders.base import longest
 from responders.drafting import templates_for, unfilled
 from store.desk import inbox, thread
 from store.desk.drafts import DraftCard
@@ -22,7 +23,7 @@ from store.people import Principal
 from store.refusals import Conflict, Forbidden, Invalid
 from store.sight import sight
 from store.tables import AccountRow, DraftRow, MentionRow
-from vocabulary import Intent, Policy, Purpose, Sentiment, Urgency
+from vocabulary import Intent, Policy, Purpose, Sentiment, Urgency, Visibility
 from web.pages import is_htmx, page
 
 REJECT_REASONS = ("Not suitable", "Wrong facts", "Wrong place or service", "Needs no reply", "Answered elsewhere")
@@ -65,10 +66,12 @@ def trouble_of(error: Conflict | Forbidden | Invalid, **where: Any) -> Trouble:
     return Trouble(status=status, message=message[:1].upper() + message[1:], field=named, **where)
 
 
-def measured(d: Deployment, platform: str, text: str) -> Measured:
+def measured(d: Deployment, platform: str, text: str, visibility: str = Visibility.PUBLIC) -> Measured:
     """How long a text is on a platform, and what is left to fill in."""
     rule = d.length_rule(platform)
-    return Measured(length=rule.length(text), limit=rule.MAX_LENGTH, unfilled=tuple(unfilled(text)))
+    return Measured(
+        length=rule.length(text), limit=longest(rule, Visibility(visibility)), unfilled=tuple(unfilled(text))
+    )
 
 
 def desk_context(d: Deployment, session: Session, who: Principal, found: Thread) -> dict[str, Any]:
@@ -89,7 +92,7 @@ def desk_context(d: Deployment, session: Session, who: Principal, found: Thread)
         "dismiss_reasons": DISMISS_REASONS,
         "answered": {card.id: True for card, draft in drafts if draft.open or draft.on_its_way},
         "policies": {draft.id: _policy_line(d, session, draft) for _, draft in open_drafts},
-        "lengths": {draft.id: measured(d, found.platform, draft.text) for _, draft in open_drafts},
+        "lengths": {draft.id: measured(d, found.platform, draft.text, draft.visibility) for _, draft in open_drafts},
         "templates_of": {draft.id: _templates(card, draft) for card, draft in open_drafts},
         "nearby": {draft.id: open_nearby(session, draft.id) for _, draft in drafts if _proposes(draft)},
         "trouble": None,
@@ -152,4 +155,4 @@ def _policy_line(d: Deployment, session: Session, draft: DraftCard) -> Policy:
     row = session.get_one(DraftRow, draft.id)
     mention = session.get_one(MentionRow, row.mention_id)
     account = session.get_one(AccountRow, row.reply_as_id)
-    return policy_of(session, d, mention, account, follow_up=row.kind == "follow_up")
+    return policy_of_draft(session, d, row, mention, account)

@@ -227,6 +227,9 @@ class Draft(Shape):
     length: int = Field(description="by the platform's own count")
     max_length: int | None = Field(description="null where the platform sets none")
     template: str
+    visibility: Literal["public", "unlisted", "followers", "direct"] = Field(
+        description="of the reply; direct: it is sent privately, to the author alone"
+    )
     version: int
     needs_review: bool
     held_reason: str | None

@@ -9,7 +9,8 @@ from typing import Any, cast
 from adapters import adapter, has_adapter
 from pipeline.deployment import Deployment, sends_for_real
 from pipeline.policies import DEFAULT_WITHIN, FOLLOW_UP_WITHIN
-from responders.policy import policy_for
+from responders.base import longest
+from responders.policy import kept_private, policy_for
 from store.loaded import LoadedDraft, LoadedMention, LoadedRequest
 from store.tables import AccountRow, AlarmRow, AttentionRow, AuditRow, GapRow, SettingRow
 from store.types import now
@@ -109,7 +110,7 @@ def alarm(row: AlarmRow) -> shapes.Alarm:
 def draft(d: Deployment, found: LoadedDraft, *, at: datetime | None = None) -> shapes.Draft:
     """A draft as the API shows it. Its policy is that of this moment."""
     row = found.row
-    length, most = _measure(found.mention.platform, found.words)
+    length, most = _measure(found.mention.platform, found.words, Visibility(row.visibility))
     request = _request_of(found)
     return shapes.Draft(
         id=str(row.id),
@@ -126,6 +127,7 @@ def draft(d: Deployment, found: LoadedDraft, *, at: datetime | None = None) -> s
         length=length,
         max_length=most,
         template=row.template,
+        visibility=cast(Any, row.visibility),
         version=row.version,
         needs_review=row.needs_review,
         held_reason=row.held_reason,
@@ -152,19 +154,19 @@ def draft(d: Deployment, found: LoadedDraft, *, at: datetime | None = None) -> s
     )
 
 
-def _measure(platform: str, text: str) -> tuple[int, int | None]:
+def _measure(platform: str, text: str, visibility: Visibility) -> tuple[int, int | None]:
     """The platform's own count, and its bound. Where we have no responder, a person posts: plain characters."""
     if not has_adapter("responders", platform):
         return len(text), None
     rule = adapter("responders", platform)
-    return rule.length(text), rule.MAX_LENGTH
+    return rule.length(text), longest(rule, visibility)
 
 
 def _policy(d: Deployment, found: LoadedDraft, at: datetime) -> shapes.PolicyShown:
     """As ``pipeline.policies`` finds it when sending, but from what is loaded: a page costs no query a draft."""
     account = d.accounts().get(found.account.name)
     heard = (door for door in HeardHow if door in found.heard_how)
-    follow_up = found.row.kind == "follow_up"
+    follow_up, private = found.row.kind == "follow_up", found.row.visibility == Visibility.DIRECT
     within = account.reply_within if account else DEFAULT_WITHIN
     policy = policy_for(
         platform=found.mention.platform,
@@ -177,7 +179,9 @@ def _policy(d: Deployment, found: LoadedDraft, at: datetime) -> shapes.PolicySho
         now=at,
         reply_within=FOLLOW_UP_WITHIN if follow_up else within,
         already_answered=found.answered and not follow_up,
+        private=private,
     )
+    policy = kept_private(policy) if private else policy
     return shapes.PolicyShown(
         may_reply=policy.may_reply, how=cast(Any, policy.how), reason=policy.reason, until=policy.until
     )

@@ -14,9 +14,10 @@ from errors import ConfigError
 from pipeline import draft as drafting
 from pipeline.change import apply_request, reword
 from pipeline.deployment import Deployment, sends_for_real
-from pipeline.policies import policy_of
+from pipeline.policies import policy_of_draft
 from pipeline.sendable import reply_draft
 from places.finder import near
+from responders.base import longest
 from responders.drafting import unfilled
 from store import audit, content, outbound, requests, threads, work
 from store.people import Principal
@@ -33,7 +34,7 @@ from store.tables import (
     TicketRow,
 )
 from store.types import now
-from vocabulary import DraftState, Policy
+from vocabulary import DraftState, Policy, Visibility
 
 UNDECIDED = (DraftState.PENDING,)
 ENDED = (DraftState.SUPERSEDED, DraftState.REJECTED, DraftState.CANCELLED, DraftState.EXPIRED)
@@ -173,8 +174,9 @@ def check_text(deployment: Deployment, session: Session, draft: DraftRow, text: 
         raise Invalid("the reply is empty: write one, or reject the draft", field="text")
     rule = deployment.length_rule(mention.platform)
     length = rule.length(text)
-    if length > rule.MAX_LENGTH:
-        raise Invalid(f"the reply is {length} long, {mention.platform} takes {rule.MAX_LENGTH}", field="text")
+    most = longest(rule, Visibility(draft.visibility))
+    if length > most:
+        raise Invalid(f"the reply is {length} long, {mention.platform} takes {most}", field="text")
     left = unfilled(text)
     if left:
         raise Invalid(f"a value is not filled in: {', '.join(left)}", field="text")
@@ -211,6 +213,7 @@ def _record(session: Session, who: Principal, draft: DraftRow, final: str, wante
             "before": audit.sha(was),
             "parts": ",".join(approval.parts),
             "post": draft.rev_hash,
+            "visibility": draft.visibility,
         },
     )
     return approval
@@ -222,7 +225,7 @@ def _approve_reply(
     check_text(deployment, session, draft, final)
     mention = session.get_one(MentionRow, draft.mention_id)
     account = session.get_one(AccountRow, draft.reply_as_id)
-    policy = policy_of(session, deployment, mention, account, follow_up=draft.kind == "follow_up")
+    policy = policy_of_draft(session, deployment, draft, mention, account)
     if not policy.may_reply and policy.how != "manual":
         raise Conflict(f"no reply may be sent: {policy.reason}", code="policy", draft_id=draft.id)
     author = session.get(IdentityRow, draft.addressee_id) if draft.addressee_id else None

@@ -91,6 +91,7 @@ class DraftCard:
     text: str
     staff_text: str
     template: str
+    visibility: str  #: of the reply
     version: int
     needs_review: bool
     held_reason: str | None

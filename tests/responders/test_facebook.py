@@ -233,7 +233,7 @@ def test_a_refused_connection_is_surely_undone(free_port: int) -> None:
 
 
 def test_what_must_not_go_out_is_stopped_here() -> None:
-    hidden = replace(a_reply("1_2").draft, visibility=Visibility.DIRECT).approve(by="ana", at=datetime.now(UTC))
+    hidden = replace(a_reply("1_2").draft, visibility=Visibility.FOLLOWERS).approve(by="ana", at=datetime.now(UTC))
     with playing(Answer(body={})) as stage:
         with pytest.raises(Refused, match="8001"):
             a_responder(stage.url).send(a_reply("1_2", "x" * 8001), key="reply-1")
@@ -251,3 +251,85 @@ def test_the_longest_text_goes_out_byte_for_byte() -> None:
         a_responder(stage.url).send(a_reply("1_2", text), key="reply-1")
 
     assert parse_qs(stage.asked[0].body.decode())["message"] == [text]
+
+
+def privately(
+    in_reply_to: str, text: str = TEXT, root: str | None = None, addressee: str | None = None
+) -> ApprovedReply:
+    public = a_reply(in_reply_to, text, root)
+    draft = replace(public.draft, visibility=Visibility.DIRECT, addressee=addressee)
+    return draft.approve(by="ana@city.example", at=public.approved_at)
+
+
+def author_of(city: Running, post_id: str) -> str | None:
+    return a_responder(city.url).look(post_id).author_id
+
+
+def test_a_private_reply_reaches_the_author_alone_and_is_found_again(city: Running) -> None:
+    post = city.ctl.post("I can not go on", platform="facebook", author="Jane")
+    comment = city.ctl.post("Nor can I", platform="facebook", author="Bob", in_reply_to=post)
+    responder = a_responder(city.url)
+    to_jane = privately(post, addressee=author_of(city, post))
+    to_bob = privately(comment, root=post, addressee=author_of(city, comment))
+
+    sent = responder.send(to_jane, key="reply-1")
+
+    assert responder.find_sent(to_jane) == sent
+    assert responder.find_sent(to_bob) is None
+    assert responder.send(to_bob, key="reply-2") == responder.find_sent(to_bob)
+    assert city.ctl.posts(platform="facebook", in_reply_to=post) == city.ctl.posts(in_reply_to=post)
+    assert [effect["kind"] for effect in city.ctl.effects()] == ["private_reply", "private_reply"]
+
+
+def test_a_second_private_reply_is_refused_by_facebook_and_looked_for(city: Running) -> None:
+    post = city.ctl.post("I can not go on", platform="facebook")
+    responder = a_responder(city.url)
+    responder.send(privately(post), key="reply-1")
+
+    with pytest.raises(InDoubt, match="10900"):
+        responder.send(privately(post, "Other words"), key="reply-2")
+
+    assert len(city.ctl.effects(kind="private_reply")) == 1
+
+
+@pytest.mark.parametrize("kind", ["500", "timeout", "cut_json", "missing_fields"])
+def test_a_private_reply_without_an_answer_is_in_doubt_and_found(city: Running, kind: str) -> None:
+    post = city.ctl.post("I can not go on", platform="facebook", author="Jane")
+    reply = privately(post, addressee=author_of(city, post))
+    city.ctl.faults("facebook.message", kind, after_effect=True, seconds=2)
+    responder = a_responder(city.url, read_within=0.5)
+
+    with pytest.raises(InDoubt):
+        responder.send(reply, key="reply-1")
+
+    assert responder.find_sent(reply) is not None
+
+
+def test_where_the_author_is_hidden_only_facebooks_word_that_none_was_sent_counts(city: Running) -> None:
+    post = city.ctl.post("I can not go on", platform="facebook", author="Jane", hidden=True)
+    responder = a_responder(city.url)
+    assert responder.find_sent(privately(post)) is None
+
+    responder.send(privately(post), key="reply-1")
+
+    with pytest.raises(Refused, match="nothing shows"):
+        responder.find_sent(privately(post))
+
+
+def test_the_rehearsal_of_a_private_reply_names_the_comment_and_no_person(city: Running) -> None:
+    shown = a_responder(city.url).would_send(privately("1_2", root="1", addressee="77"))
+
+    assert shown["path"] == f"/v23.0/{PAGE}/messages"
+    assert shown["recipient"] == '{"comment_id":"1_2"}'
+    assert shown["message.text"] == TEXT
+
+
+def test_a_private_message_has_a_bound_of_its_own_and_is_not_taken_back(city: Running) -> None:
+    post = city.ctl.post("I can not go on", platform="facebook")
+    responder = a_responder(city.url)
+
+    with pytest.raises(Refused, match="1999"):
+        responder.send(privately(post, "x" * 2000), key="reply-1")
+    sent = responder.send(privately(post, "x" * 1999), key="reply-1")
+    with pytest.raises(Refused, match="taken back"):
+        responder.retract(sent.post_id)

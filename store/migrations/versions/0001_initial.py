@@ -621,6 +621,7 @@ def upgrade() -> None:
         sa.Column("content_id", sa.Integer(), nullable=False),
         sa.Column("staff_content_id", sa.Integer(), nullable=True),
         sa.Column("template", sa.String(), nullable=False),
+        sa.Column("visibility", sa.String(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("needs_review", sa.Boolean(), nullable=False),
         sa.Column("held_reason", sa.String(), nullable=True),
@@ -641,6 +642,9 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "state IN ('pending', 'held', 'approved', 'sending', 'in_doubt', 'sent', 'failed', 'rejected', 'expired', 'superseded', 'cancelled', 'manual', 'dry_run', 'retracted')",
             name=op.f("ck_draft_state_known"),
+        ),
+        sa.CheckConstraint(
+            "visibility IN ('public', 'unlisted', 'followers', 'direct')", name=op.f("ck_draft_visibility_known")
         ),
         sa.ForeignKeyConstraint(["addressee_id"], ["identity.id"], name=op.f("fk_draft_addressee_id")),
         sa.ForeignKeyConstraint(["content_id"], ["content.id"], name=op.f("fk_draft_content_id")),
