@@ -132,24 +132,55 @@ def train(
     out: Annotated[Path, typer.Option("--out", help="Where to write the model.")] = Path("var/model"),
     epochs: Annotated[int, typer.Option("--epochs", min=1)] = 4,
     seed: Annotated[int, typer.Option("--seed")] = 7,
-    exclude_terms: Annotated[str, typer.Option("--exclude-terms", help="Leave sets out by terms: nc,x")] = "",
+    exclude_terms: Annotated[str, typer.Option("--exclude-terms", help="Leave sets out by terms: nc,x,unstated")] = "",
 ) -> None:
     """Train a model (needs the extra `train`)."""
+    terms = _terms(exclude_terms)
+    _must_be_there(data)
     try:
         from classifiers.train import train as begin
     except ModuleNotFoundError as err:
         raise ConfigError(f"training needs the package {err.name!r}: pip install '.[train]'") from err
-    terms = frozenset(term.strip() for term in exclude_terms.split(",") if term.strip())
     begin(data, out, epochs=epochs, seed=seed, exclude_terms=terms)
 
 
 def evaluate(
     data: Annotated[Path, typer.Argument(help="The folder with the data sets.")],
     model: Annotated[Path | None, typer.Option("--model", help="A model folder; the shipped one without.")] = None,
+    card: Annotated[Path | None, typer.Option("--card", help="Write the model card there besides.")] = None,
 ) -> None:
     """Measure a model on the validation parts, and print the tables of the model card."""
-    from classifiers.card import render
+    from classifiers.card import render, write_card
     from classifiers.evaluate import evaluate as measure
+    from classifiers.model_folder import SHIPPED, read_config
 
-    report = measure(data, folder=model, progress=lambda line: typer.echo(line, err=True))
+    _must_be_there(data)
+    if card is not None and not card.parent.is_dir():  # known before minutes are spent
+        raise ConfigError(f"--card {card}: there is no folder {card.parent}")
+    try:
+        report = measure(data, folder=model, progress=lambda line: typer.echo(line, err=True))
+    except FileNotFoundError as err:
+        raise ConfigError(f"{err.filename}: is not there") from err
     typer.echo(render(report))
+    if card is not None:
+        write_card(card, report, read_config(model or SHIPPED))
+
+
+def _must_be_there(data: Path) -> None:
+    if not data.is_dir():
+        raise ConfigError(f"{data}: there is no such folder of data sets")
+
+
+def _terms(given: str) -> frozenset[str]:
+    """The terms of sets that are left out.
+
+    Raises:
+        ConfigError: no set has such terms; left unsaid, what was to be excluded would be learned from.
+    """
+    from classifiers.corpus import SETS
+
+    known = frozenset[str]().union(*(one.terms for one in SETS.values()))
+    terms = frozenset(term.strip() for term in given.split(",") if term.strip())
+    if unknown := sorted(terms - known):
+        raise ConfigError(f"--exclude-terms {unknown[0]}: there are {', '.join(sorted(known))}")
+    return terms

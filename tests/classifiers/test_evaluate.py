@@ -5,10 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from classifiers import calibrate, card, corpus, evaluate, model_folder
 from classifiers.calibrate import Answers
 from classifiers.corpus import Example
+from cli import app
+from errors import ConfigError
 
 LABELLED = {"intent": "report", "service": "graffiti", "urgency": "normal", "sentiment": "negative"}
 
@@ -183,3 +186,31 @@ def test_calibration_rewrites_the_config_alone(data: Path, tmp_path: Path) -> No
     assert config.version == "9"
     assert all(0.4 <= head.temperature <= 4 for head in config.heads.values())
     assert 0.05 <= config.emergency <= 0.5
+
+
+def test_the_command_writes_the_card_besides(data: Path, tmp_path: Path) -> None:
+    told = CliRunner().invoke(app, ["evaluate", str(data), "--card", str(tmp_path / "card.md")])
+
+    assert told.exit_code == 0, told.output
+    assert "## Heads" in told.output
+    assert "<!--" not in (tmp_path / "card.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["evaluate", "/nowhere/data"], "no such folder"),
+        (["evaluate", "DATA", "--card", "/nowhere/card.md"], "no folder /nowhere"),
+        (["evaluate", "EMPTY"], "is not there"),
+        (["train", "DATA", "--exclude-terms", "nc,xx"], "xx: there are nc, unstated, x"),
+    ],
+    ids=["no data", "no place for the card", "an empty folder", "terms that no set has"],
+)
+def test_a_wrong_call_is_told_in_one_line(data: Path, tmp_path: Path, given: list[str], said: str) -> None:
+    places = {"DATA": str(data), "EMPTY": str(tmp_path)}
+
+    told = CliRunner().invoke(app, [places.get(word, word) for word in given])
+
+    assert isinstance(told.exception, ConfigError)
+    assert said in str(told.exception)
+    assert "\n" not in str(told.exception)
