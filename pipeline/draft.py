@@ -262,6 +262,8 @@ def compose(
     )
     session.add(draft)
     session.flush()
+    for failed in threads.failed_drafts(session, mention.id):
+        _supersede(session, failed, draft)
     if old is not None:
         old.superseded_by = draft.id
         session.add(old)

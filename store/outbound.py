@@ -138,7 +138,8 @@ def next_ordinal(session: Session, mention_id: int, turn: int) -> int:
 
 
 def _settle_by_hand(session: Session, account: AccountRow, mention: MentionRow, post: OwnPost, words_id: int) -> None:
-    live = select(DraftRow).where(DraftRow.mention_id == mention.id, col(DraftRow.state).in_((*UNDECIDED, "approved")))
+    open_ = (*UNDECIDED, "approved", "failed")
+    live = select(DraftRow).where(DraftRow.mention_id == mention.id, col(DraftRow.state).in_(open_))
     for draft in session.exec(live).all():
         stop(session, draft, state="superseded", why="answered by hand on the platform", by="system", keep_request=True)
     session.add(

@@ -51,6 +51,12 @@ def live_draft(session: Session, mention_id: int) -> DraftRow | None:
     return session.exec(query).first()
 
 
+def failed_drafts(session: Session, mention_id: int) -> list[DraftRow]:
+    """Drafts that could not be sent and that nobody has dealt with."""
+    query = select(DraftRow).where(DraftRow.mention_id == mention_id, DraftRow.state == DraftState.FAILED)
+    return list(session.exec(query))
+
+
 def undecided_of_author(session: Session, mention: MentionRow) -> list[tuple[DraftRow, MentionRow]]:
     """Undecided and approved-but-unsent drafts to the same author on the same thread, for other posts than this."""
     if mention.identity_id is None:

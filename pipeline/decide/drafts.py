@@ -502,7 +502,9 @@ def retry(deployment: Deployment, who: Principal, draft_id: int) -> int:
         draft = find(session, who, draft_id)
         if draft.state != DraftState.FAILED:
             raise Conflict(
-                f"only a failed reply is tried again; this is {draft.state}", code="decided", draft_id=draft.id
+                f"only a failed reply is tried again; this is {draft.state}",
+                code="decided",
+                draft_id=draft.superseded_by or draft.id,
             )
         why = threads.moved_on(session, draft)
         if why is not None:

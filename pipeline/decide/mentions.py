@@ -144,7 +144,7 @@ def dismiss(deployment: Deployment, who: Principal, mention_id: int, *, reason: 
         if alarm is not None and alarm.mention_id == row.id:
             raise Conflict("acknowledge its alarm first", code="alarm")
         open_ = select(DraftRow).where(
-            DraftRow.mention_id == row.id, col(DraftRow.state).in_(("pending", "held", "approved", "manual"))
+            DraftRow.mention_id == row.id, col(DraftRow.state).in_(("pending", "held", "approved", "manual", "failed"))
         )
         for draft in session.exec(open_).all():
             outbound.stop(session, draft, state=DraftState.CANCELLED, why=f"dismissed: {reason[:200]}", by=who.by)

@@ -6,17 +6,23 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlmodel import select
 
-from pipeline import decide
-from store import attention, facts, people, requests, sign_in
+from pipeline import act_replies, decide
+from pipeline.deployment import account_row
+from store import attention, facts, outbound, people, requests, sight, sign_in
+from store.desk import inbox
 from store.people import Principal
 from store.refusals import Invalid
-from store.tables import ConversationRow
+from store.tables import ConversationRow, DraftRow, ReplyRow
+from store.types import now
 from tests.web.console import conftest as console
 from tests.web.console.conftest import City
+from vocabulary import OwnPost
 from web.app import create_app
 
 city = console.city
+APPROVER = Principal(by="approver@alderfalls.example", roles=frozenset({"approver"}), staff_id=1)
 PARKS = {"role": "responder", "department": "Parks & Recreation"}
 
 
@@ -164,3 +170,40 @@ def test_a_request_is_attached_to_no_number_that_is_none(city: City, number: str
     with person(city, "a@alderfalls.example", {"role": "approver"}) as desk:
         sent = {"version": draft.version, "attach_to": number}
         assert desk.post(f"/console/drafts/{draft.id}/edit", data=sent).status_code == 422
+
+
+@pytest.mark.parametrize("way_out", ["dismiss", "redraft", "by_hand"])
+def test_a_failed_reply_leaves_the_inbox_once_it_is_dealt_with(city: City, way_out: str) -> None:
+    mention_id = city.hears("A pothole at 500 Oak Street")
+    city.session_of("approver")
+    failed = city.draft_of(mention_id)
+    decide.approve(city.deployment, APPROVER, failed.id, version=failed.version, parts=["reply"])
+    with city.deployment.store.writing() as session:
+        reply = session.exec(select(ReplyRow)).one()
+        act_replies.fail(session, reply)
+
+    if way_out == "dismiss":
+        decide.dismiss(city.deployment, APPROVER, mention_id, reason="the author blocked us")
+    elif way_out == "redraft":
+        decide.redraft(city.deployment, APPROVER, mention_id)
+        anew = city.draft_of(mention_id)
+        decide.reject(city.deployment, APPROVER, anew.id, version=anew.version, reason="no")
+    else:
+        mention = city.mention(mention_id)
+        post = OwnPost(
+            platform="x",
+            post_id="77",
+            conversation_key=mention.post_id,
+            text="We wrote to you by hand.",
+            posted_at=now(),
+            in_reply_to=mention.post_id,
+            url="",
+        )
+        with city.deployment.store.writing() as session:
+            outbound.take(session, account_row(session, "city_hall_x"), post)
+
+    with city.deployment.store.reading() as session:
+        seen = sight.sight(APPROVER, city.deployment.services)
+        assert [line.draft_state for line in inbox.lines(session, inbox.Wanted(), seen)] in ([], ["pending"])
+        assert attention.open_rows(session) == []
+        assert session.get_one(DraftRow, failed.id).state in ("cancelled", "superseded")
