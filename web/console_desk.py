@@ -145,8 +145,12 @@ def approve(request: Request, d: Deployed, who: StaffApprover, draft_id: int, fo
     changed = form.changed(d, draft_id)
 
     def act() -> object:
+        version = form.version
+        if form.parts == ["request"] and changed.text is not None:  # the reply is not decided, what was typed is kept
+            decide.edit(d, who, draft_id, version=version, text=changed.text)
+            version += 1
         return decide.approve(
-            d, who, draft_id, version=form.version, text=changed.read, request=changed.request, parts=form.parts
+            d, who, draft_id, version=version, text=changed.read, request=changed.request, parts=form.parts
         )
 
     return decided(request, d, who, draft_id, act, form=form, approved_now=draft_id)
@@ -179,21 +183,31 @@ def edit(request: Request, d: Deployed, who: StaffResponder, draft_id: int, form
 @router.post("/console/drafts/{draft_id}/hold")
 def hold(request: Request, d: Deployed, who: StaffResponder, draft_id: int, form: Filled) -> Response:
     """Keep a draft back, with a note why."""
-    return decided(
-        request,
-        d,
-        who,
-        draft_id,
-        lambda: decide.hold(d, who, draft_id, reason=form.hold),
-        form=form,
-        message="On hold.",
-    )
+
+    def act() -> object:
+        if form.hold.strip():
+            _keep(d, who, draft_id, form)
+        return decide.hold(d, who, draft_id, reason=form.hold)
+
+    return decided(request, d, who, draft_id, act, form=form, message="On hold.")
 
 
 @router.post("/console/drafts/{draft_id}/release")
-def release(request: Request, d: Deployed, who: StaffResponder, draft_id: int) -> Response:
+def release(request: Request, d: Deployed, who: StaffResponder, draft_id: int, form: Filled) -> Response:
     """Put a held draft back before people."""
-    return decided(request, d, who, draft_id, lambda: decide.release(d, who, draft_id), message="Released.")
+
+    def act() -> object:
+        _keep(d, who, draft_id, form)
+        return decide.release(d, who, draft_id)
+
+    return decided(request, d, who, draft_id, act, form=form, message="Released.")
+
+
+def _keep(d: Deployment, who: Principal, draft_id: int, form: DraftForm) -> None:
+    """Save what was typed beside a button that decides something else."""
+    changed = form.changed(d, draft_id)
+    if changed.text is not None or changed.request is not None:
+        decide.edit(d, who, draft_id, version=form.version, text=changed.text, request=changed.request)
 
 
 @router.post("/console/drafts/{draft_id}/cancel")

@@ -207,3 +207,30 @@ def test_a_failed_reply_leaves_the_inbox_once_it_is_dealt_with(city: City, way_o
         assert [line.draft_state for line in inbox.lines(session, inbox.Wanted(), seen)] in ([], ["pending"])
         assert attention.open_rows(session) == []
         assert session.get_one(DraftRow, failed.id).state in ("cancelled", "superseded")
+
+
+def test_what_was_typed_survives_a_hold_a_release_and_a_request_approved_alone(city: City) -> None:
+    draft = city.draft_of(city.hears("A pothole at 500 Oak Street"))
+    words = []
+
+    with person(city, "a@alderfalls.example", {"role": "approver"}) as desk:
+        for button, more in (("hold", {"hold": "wait"}), ("release", {}), ("approve", {"parts": "request"})):
+            typed = {"version": city.draft_of(draft.mention_id).version, "text": f"Typed before {button}"} | more
+            assert desk.post(f"/console/drafts/{draft.id}/{button}", data=typed).status_code == 303
+            words.append(city.words(city.draft_of(draft.mention_id).content_id))
+
+    assert words == ["Typed before hold", "Typed before release", "Typed before approve"]
+    assert city.draft_of(draft.mention_id).state == "pending"
+
+
+def test_a_stale_page_is_not_released_over_what_a_colleague_wrote(city: City) -> None:
+    draft = city.draft_of(city.hears("A pothole at 500 Oak Street"))
+
+    with person(city, "a@alderfalls.example", {"role": "approver"}) as desk:
+        desk.post(f"/console/drafts/{draft.id}/edit", data={"version": draft.version, "text": "A colleague's"})
+        typed = {"version": draft.version, "text": "Mine", "hold": "wait"}
+        answer = desk.post(f"/console/drafts/{draft.id}/hold", data=typed)
+
+    assert answer.status_code == 409
+    assert "Mine" in answer.text
+    assert city.words(city.draft_of(draft.mention_id).content_id) == "A colleague's"
