@@ -36,6 +36,7 @@ from store.tables import (
     StaffRow,
 )
 from store.types import now
+from vocabulary import Visibility
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,8 +149,11 @@ def thread(session: Session, conversation_id: int, seen: Sight) -> Thread:
     """
     row = session.get(ConversationRow, conversation_id)
     mentions = list(session.exec(select(MentionRow).where(MentionRow.conversation_id == conversation_id)))
-    if row is None or not any(sight.may(session, sight.mentions(seen), MentionRow, one.id) for one in mentions):
+    within = {one.id for one in mentions if sight.may(session, sight.mentions(seen), MentionRow, one.id)}
+    if row is None or not within:
         raise Missing("There is no such conversation.")
+    # The thread around a post is read with it, but a direct message only by whom it is granted to.
+    mentions = [one for one in mentions if one.id in within or one.visibility != Visibility.DIRECT]
     ids = [mention.id for mention in mentions]
     words = _words(session, mentions)
     posts = {mention.id: _post(mention, words) for mention in mentions}

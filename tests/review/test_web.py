@@ -14,7 +14,7 @@ from store import attention, facts, outbound, people, requests, sight, sign_in
 from store.desk import inbox
 from store.people import Principal
 from store.refusals import Invalid
-from store.tables import ConversationRow, DraftRow, ReplyRow
+from store.tables import ConversationRow, DraftRow, MentionRow, ReplyRow
 from store.types import now
 from tests.web.console import conftest as console
 from tests.web.console.conftest import City
@@ -234,3 +234,18 @@ def test_a_stale_page_is_not_released_over_what_a_colleague_wrote(city: City) ->
     assert answer.status_code == 409
     assert "Mine" in answer.text
     assert city.words(city.draft_of(draft.mention_id).content_id) == "A colleague's"
+
+
+def test_an_admin_reads_no_direct_message_on_a_thread_that_has_public_posts(city: City) -> None:
+    public = city.hears("A pothole at 500 Oak Street", thread="t")
+    private = city.hears("My number is 555 0100", thread="t")
+    with city.deployment.store.writing() as session:
+        row = session.get_one(MentionRow, private)
+        row.visibility = "direct"
+        session.add(row)
+
+    with person(city, "admin@alderfalls.example", {"role": "admin"}) as admin:
+        page = admin.get(f"/console/conversations/{city.mention(public).conversation_id}").text
+
+    assert "A pothole at 500 Oak Street" in page
+    assert "555 0100" not in page
