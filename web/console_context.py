@@ -11,6 +11,7 @@ from fastapi import Request
 from fastapi.responses import Response
 from sqlmodel import Session
 
+from errors import ConfigError
 from pipeline.deployment import Deployment
 from pipeline.nearby import open_nearby
 from pipeline.policies import policy_of_draft
@@ -139,6 +140,8 @@ def tried(act: Callable[[], Any], **where: Any) -> Trouble | None:
         act()
     except (Conflict, Forbidden, Invalid) as error:
         return trouble_of(error, **where)
+    except ConfigError as error:  # a template that there is none of, or an account that can't write
+        return trouble_of(Invalid(str(error), field=""), **where)
     return None
 
 

@@ -249,3 +249,14 @@ def test_an_admin_reads_no_direct_message_on_a_thread_that_has_public_posts(city
 
     assert "A pothole at 500 Oak Street" in page
     assert "555 0100" not in page
+
+
+def test_a_template_that_there_is_none_of_is_told_beside_what_was_typed(city: City) -> None:
+    draft = city.draft_of(city.hears("A pothole at 500 Oak Street"))
+
+    with person(city, "a@alderfalls.example", {"role": "approver"}) as desk:
+        typed = {"version": draft.version, "how": "template", "template": "../nope", "text": "Half a sentence"}
+        answer = desk.post(f"/console/drafts/{draft.id}/edit", data=typed)
+
+    assert answer.status_code == 422
+    assert "Half a sentence" in answer.text
