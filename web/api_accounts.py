@@ -10,12 +10,14 @@ from sqlmodel import Session, col, select
 from errors import ConfigError
 from pipeline import decide
 from pipeline.deployment import Deployment
+from store import cursors
 from store.people import Principal
 from store.refusals import Conflict
 from store.tables import AccountRow, GapRow
 from web import deps, shapes, shown
 from web.asked import Asked, Paged
 from web.deps import Admin, Deployed, Viewer
+from web.errors import paging
 
 router = deps.noun("accounts")
 
@@ -29,12 +31,14 @@ class SendingAsked(Asked):
 @router.get("")
 def list_accounts(d: Deployed, who: Viewer, asked: Annotated[Paged, Query()]) -> shapes.Listed[shapes.Account]:
     """The city's accounts, by name; all on one page unless `limit` says less."""
-    with d.store.reading() as session:
+    with d.store.reading() as session, paging():
         rows = [row for row in _accounts(session, d) if _seen(who, row)]
-        start = next((i for i, row in enumerate(rows) if asked.cursor is not None and row.name > asked.cursor), 0)
-        page = rows[start : start + asked.limit] if asked.cursor is None or start else []
-        more = bool(page) and page[-1] is not rows[-1]
-        return shapes.Listed(items=_shown(session, d, page), next=page[-1].name if more else None)
+        if asked.cursor is not None:
+            after = cursors.decode("accounts", asked.cursor, (str,))[0]
+            rows = [row for row in rows if row.name > after]
+        page, more = rows[: asked.limit], len(rows) > asked.limit
+        last = cursors.encode("accounts", page[-1].name) if more else None
+        return shapes.Listed(items=_shown(session, d, page), next=last)
 
 
 def _accounts(session: Session, d: Deployment) -> list[AccountRow]:

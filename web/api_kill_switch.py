@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Query
 from pydantic import Field
 
 from pipeline import decide
-from store import facts
+from store import cursors, facts
 from web import deps, reach, shapes, shown
 from web.asked import Asked, Name, Paged, Reason
 from web.deps import Deployed, ResponderOrAdmin, Viewer
+from web.errors import paging
 
 router = deps.noun("kill-switch")
 
@@ -27,9 +29,14 @@ class SwitchAsked(Asked):
 @router.get("")
 def list_switches(d: Deployed, _who: Viewer, asked: Annotated[Paged, Query()]) -> shapes.Listed[shapes.KillSwitch]:
     """Every switch that was ever touched, the last touched first."""
-    with d.store.reading() as session:
-        rows = sorted(facts.switches(session).items(), key=lambda one: one[1].changed_at, reverse=True)
-        return shapes.Listed(items=[shown.kill_switch(scope, row) for scope, row in rows[: asked.limit]])
+    with d.store.reading() as session, paging():
+        rows = sorted(facts.switches(session).items(), key=lambda one: (one[1].changed_at, one[0]), reverse=True)
+        if asked.cursor is not None:
+            after = cursors.decode("kill-switch", asked.cursor, (datetime, str))
+            rows = [one for one in rows if (one[1].changed_at, one[0]) < after]
+        page, more = rows[: asked.limit], len(rows) > asked.limit
+        last = cursors.encode("kill-switch", page[-1][1].changed_at, page[-1][0]) if more else None
+        return shapes.Listed(items=[shown.kill_switch(scope, row) for scope, row in page], next=last)
 
 
 @router.put("")

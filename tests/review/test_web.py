@@ -260,3 +260,21 @@ def test_a_template_that_there_is_none_of_is_told_beside_what_was_typed(city: Ci
 
     assert answer.status_code == 422
     assert "Half a sentence" in answer.text
+
+
+@pytest.mark.parametrize("noun", ["kill-switch", "accounts"])
+def test_short_lists_page_like_all_others(city: City, noun: str) -> None:
+    with city.deployment.store.writing() as session:
+        for scope in ("all", "platform:x"):
+            facts.set_kill_switch(session, scope=scope, on=True, reason="a storm", by="test")
+        secret = people.create_token(session, "reader", "viewer", by="test")
+    client = TestClient(create_app(city.deployment), headers={"Authorization": f"Bearer {secret}"})
+
+    with client:
+        first = client.get(f"/api/v1/{noun}?limit=1").json()
+        second = client.get(f"/api/v1/{noun}", params={"limit": 1, "cursor": first["next"]}).json()
+        wrong = client.get(f"/api/v1/{noun}?cursor=bogus")
+
+    assert (len(first["items"]), len(second["items"]), second["next"]) == (1, 1, None)
+    assert first["items"] != second["items"]
+    assert wrong.status_code == 400
