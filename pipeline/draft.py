@@ -89,7 +89,7 @@ def react(session: Session, deployment: Deployment, mention: MentionRow) -> Draf
         return None
     wanted = planning.plan(session, deployment, mention, held)
     if others and _small_talk(held, wanted):
-        return refresh(session, others[0][0])
+        return _shown_anew(session, [draft for draft, _ in others])
     made = compose(session, deployment, mention, held, wanted)
     _settle_others(session, made, others)
     return made
@@ -99,6 +99,12 @@ def _small_talk(held: Judgement, wanted: Plan) -> bool:
     """Words between the same people that need no reply of their own while an earlier draft waits."""
     idle = held.intent in {Intent.OTHER, Intent.PRAISE, Intent.COMPLAINT}
     return idle and not wanted.proposes and wanted.purpose is not Purpose.EMERGENCY
+
+
+def _shown_anew(session: Session, drafts: list[DraftRow]) -> DraftRow | None:
+    """The newest that nobody has decided yet. An approved one goes stale instead, and is refused when it is sent."""
+    undecided = [draft for draft in drafts if draft.state != DraftState.APPROVED]
+    return refresh(session, undecided[0]) if undecided else None
 
 
 def _settle_others(session: Session, made: DraftRow, others: list[tuple[DraftRow, MentionRow]]) -> None:

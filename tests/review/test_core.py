@@ -1,0 +1,125 @@
+"""What a hostile reading of the pipeline found: each of these once went wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from pipeline.deployment import Deployment
+from sandbox.running import Running, running
+from store import intake
+from store.tables import (
+    AccountRow,
+    DraftRow,
+    MentionRow,
+)
+from store.types import now
+from tests.deployments import DEMO, FACEBOOK, X, deployment, laid_over, principal
+from tests.fakes import ScriptedClassifier
+from tests.pipeline.city import City
+from vocabulary import Author, HeardHow, Mention, OwnPost, Page
+
+Opened = Callable[..., City]
+CRY = "Somebody is trapped in a burning car at 120 Oak Street"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Running]:
+    with running(seed=json.loads((DEMO / "seed.json").read_text(encoding="utf-8"))) as started:
+        yield started
+
+
+@pytest.fixture
+def open_city(tmp_path: Path, server: Running) -> Iterator[Opened]:
+    """Opens the city, or opens it again with other settings."""
+    opened: list[Deployment] = []
+    quick: dict[str, Any] = {
+        "sending": {"settle": "PT0.4S"},
+        "alarms": {"to": []},
+        "accounts": {X: {"read_within": 1}, FACEBOOK: {"read_within": 1}},
+        "crm": {"read_within": 1},
+    }
+
+    def make(**changes: Any) -> City:
+        held = deployment(tmp_path, server, **laid_over(quick, changes))
+        opened.append(held)
+        held.classifier = scripted = ScriptedClassifier()
+        file = tmp_path / "city" / "harken.db"
+        return City(deployment=held, ctl=server.ctl, classifier=scripted, who=principal(held, "approver"), file=file)
+
+    server.ctl.reset()
+    yield make
+    for held in opened:
+        held.store.close()
+
+
+@pytest.fixture
+def city(open_city: Opened) -> City:
+    return open_city()
+
+
+def a_mention(post_id: str = "900", **given: Any) -> Mention:
+    usual: dict[str, Any] = {
+        "platform": "x",
+        "post_id": post_id,
+        "conversation_key": "900",
+        "text": "There is a pothole at 120 Oak Street",
+        "posted_at": now() - timedelta(minutes=5),
+        "heard_how": HeardHow.MENTION,
+        "author": Author(platform_user_id="7", handle="jane", name="Jane"),
+    }
+    return Mention(**{**usual, **given})
+
+
+def an_own_post(**given: Any) -> OwnPost:
+    usual: dict[str, Any] = {
+        "platform": "x",
+        "post_id": "950",
+        "conversation_key": "900",
+        "text": "A crew is on its way.",
+        "posted_at": now() - timedelta(minutes=4),
+        "in_reply_to": "900",
+    }
+    return OwnPost(**{**usual, **given})
+
+
+def take(city: City, *mentions: Mention, account: str = X, **page: Any) -> intake.Taken:
+    with city.writing() as session:
+        row = session.exec(select(AccountRow).where(AccountRow.name == account)).one()
+        whole = Page(mentions=mentions, **page)
+        return intake.take_page(session, row, "mentions", whole, reply_within=timedelta(days=2))
+
+
+def of(city: City, draft: DraftRow) -> MentionRow:
+    """The mention of a draft."""
+    return city.one(MentionRow, MentionRow.id == draft.mention_id)
+
+
+def wake(city: City, kind: str) -> None:
+    """The back-off is over."""
+    city.execute("UPDATE work SET not_before = datetime('now', '-1 second') WHERE kind = ? AND state = 'ready'", kind)
+
+
+# what was approved
+
+
+def test_small_talk_after_the_approval_is_read_before_the_reply_goes(open_city: Opened) -> None:
+    """The thread went on: showing the approved draft anew must not make it current."""
+    city = open_city(approval={"undo_for": "PT1H"})
+    draft = city.report()
+    city.approve(draft, parts=["reply"])
+    city.said("you are useless", in_reply_to=of(city, draft).post_id)
+    city.execute("UPDATE draft SET send_after = datetime('now', '-1 second')")
+    wake(city, "reply")
+
+    city.work()
+
+    assert city.replies() == []
+    assert city.get(draft).state == "cancelled"
+    assert city.heir_of(draft).needs_review
