@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 
 from errors import AdapterError, ConfigError, HarkenError, InDoubt, NotInvited, RateLimited, Refused, Unauthorized
 from pipeline import draft as drafting
-from pipeline.deployment import Deployment
+from pipeline.deployment import Deployment, sends_for_real
 from pipeline.policies import policy_of_draft
 from pipeline.sendable import NotAsApproved, approved
 from store import attention, audit, facts, intake, outbound, threads, work
@@ -116,6 +116,9 @@ def _hindered(
     if approval.approved_at + deployment.settings.approval.expires_after <= moment:
         drafting.back_to_review(session, draft, why="the approval expired", by="system", state=DraftState.EXPIRED)
         return "expired"
+    if account.name in deployment.accounts() and not sends_for_real(deployment, account):
+        drafting.back_to_review(session, draft, why=f"{account.name} was put back to dry run", by="system")
+        return "back to review"
     moved = threads.moved_on(session, draft)
     if mention.state == "deleted" or moved is not None:
         drafting.back_to_review(session, draft, why=moved or "the post was deleted", by="system")

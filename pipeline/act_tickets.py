@@ -70,6 +70,9 @@ def _prepare(session: Session, deployment: Deployment, claim: Claim) -> _Step:
     if facts.kill_switch(session, platform="crm", account="crm") is not None:
         work.later(session, claim, at=moment + PAUSE, free=True)
         return nothing
+    if deployment.settings.crm.sending != "armed":  # put back to dry run since: it waits until it is armed again
+        work.later(session, claim, at=moment + PAUSE, free=True)
+        return nothing
     if deployment.crm is None:
         opened(session, row, Ticket(service_request_id=_own_number(session, row)))
         work.finish(session, [claim])

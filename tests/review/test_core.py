@@ -123,3 +123,18 @@ def test_small_talk_after_the_approval_is_read_before_the_reply_goes(open_city: 
     assert city.replies() == []
     assert city.get(draft).state == "cancelled"
     assert city.heir_of(draft).needs_review
+
+
+def test_an_account_put_back_to_dry_run_sends_nothing_that_was_approved_before(open_city: Opened) -> None:
+    city = open_city(approval={"undo_for": "PT1H"})
+    draft = city.report()
+    city.approve(draft)
+    city.execute("UPDATE draft SET send_after = datetime('now', '-1 second')")
+    city = open_city(accounts={X: {"sending": "dry_run"}}, crm={"sending": "dry_run"})
+    wake(city, "reply")
+    wake(city, "ticket")
+
+    city.work()
+
+    assert (city.replies(), city.tickets()) == ([], [])
+    assert city.heir_of(draft).state == "pending"
