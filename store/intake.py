@@ -154,6 +154,7 @@ def _new_mention(session: Session, mention: Mention, *, reply_within: timedelta,
         )
     )
     work.put(session, "assess", row.id)
+    outbound.settle_if_answered(session, row, row.post_id)
     return row
 
 
@@ -176,6 +177,7 @@ def _apply_revision(session: Session, row: MentionRow, mention: Mention) -> int:
             return 0  # an older wording, served once more
         row.current_post_id = mention.post_id
         session.add(row)
+        outbound.settle_if_answered(session, row, mention.post_id)
     if mention.rev_hash == row.rev_hash:
         return 0
     words_id = content.keep(session, "post", mention.text, media=_media(mention), derived_from=row.content_id)

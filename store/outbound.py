@@ -170,6 +170,25 @@ def _settle_by_hand(session: Session, account: AccountRow, mention: MentionRow, 
     )
 
 
+def settle_if_answered(session: Session, mention: MentionRow, post_id: str) -> None:
+    """A reply by hand may be heard before the post, or the wording, that it answers."""
+    heard = select(OwnPostRow).where(OwnPostRow.platform == mention.platform, OwnPostRow.in_reply_to == post_id)
+    for own in session.exec(heard.order_by(col(OwnPostRow.id))).all():
+        known = select(ReplyRow.id).where(ReplyRow.account_id == own.account_id, ReplyRow.post_id == own.post_id)
+        if own.deleted_at is not None or session.exec(known).first() is not None:
+            continue
+        post = OwnPost(
+            platform=own.platform,
+            post_id=own.post_id,
+            conversation_key="",
+            text=content.words(session, own.content_id),
+            posted_at=own.posted_at,
+            in_reply_to=post_id,
+            url=own.url,
+        )
+        _settle_by_hand(session, session.get_one(AccountRow, own.account_id), mention, post, own.content_id)
+
+
 def stop(
     session: Session, draft: DraftRow, *, state: str, why: str, by: str, keep_request: bool = False
 ) -> DraftRow | None:

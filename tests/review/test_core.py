@@ -138,3 +138,27 @@ def test_an_account_put_back_to_dry_run_sends_nothing_that_was_approved_before(o
 
     assert (city.replies(), city.tickets()) == ([], [])
     assert city.heir_of(draft).state == "pending"
+
+
+# nobody twice
+
+
+def test_an_answer_by_hand_that_is_heard_before_its_post_settles_it(city: City) -> None:
+    take(city, own_posts=(an_own_post(),))
+
+    take(city, a_mention())
+    city.work()
+
+    assert city.mention("900").state == "answered"
+    assert city.drafts_of("900") == []
+
+
+def test_an_answer_by_hand_to_a_wording_that_is_heard_later_settles_the_post(city: City) -> None:
+    take(city, a_mention())
+    take(city, own_posts=(an_own_post(in_reply_to="901"),))
+
+    take(city, a_mention("901", text="There are two potholes at 120 Oak Street", edited_from=("900",)))
+    city.work()
+
+    assert city.mention("900").state == "answered"
+    assert city.drafts_of("900") == []
