@@ -362,7 +362,7 @@ def _read_back(deployment: Deployment, claim: Claim, step: _Step) -> None:
         reply = session.get_one(ReplyRow, step.reply_id)
         if reply.state != "in_doubt":
             work.finish(session, [claim])
-        elif found is not None:
+        elif found is not None and not _is_anothers(session, reply, found):
             _confirm(session, reply.id, found)
             work.finish(session, [claim])
         elif reply.attempt >= TRIES:
@@ -374,6 +374,14 @@ def _read_back(deployment: Deployment, claim: Claim, step: _Step) -> None:
             reply.state, draft.state = "approved", DraftState.APPROVED
             session.add_all([reply, draft])
             work.later(session, claim, at=now(), free=True)
+
+
+def _is_anothers(session: Session, reply: ReplyRow, found: SentReply) -> bool:
+    """Another reply of ours that says the like, as an answer and its follow-up quote one reference."""
+    other = select(ReplyRow.id).where(
+        ReplyRow.account_id == reply.account_id, ReplyRow.post_id == found.post_id, ReplyRow.id != reply.id
+    )
+    return session.exec(other).first() is not None
 
 
 def retract_due(deployment: Deployment, *, worker: str) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from pipeline import follow_up
 from pipeline.deployment import Deployment
 from sandbox.running import Running, running
 from store import intake
@@ -18,6 +19,8 @@ from store.tables import (
     AccountRow,
     DraftRow,
     MentionRow,
+    ReplyRow,
+    TicketRow,
 )
 from store.types import now
 from tests.deployments import DEMO, FACEBOOK, X, deployment, laid_over, principal
@@ -162,3 +165,20 @@ def test_an_answer_by_hand_to_a_wording_that_is_heard_later_settles_the_post(cit
 
     assert city.mention("900").state == "answered"
     assert city.drafts_of("900") == []
+
+
+def test_a_follow_up_in_doubt_is_not_taken_for_the_answer_that_quotes_the_same_reference(city: City) -> None:
+    draft = city.report()
+    city.approve(draft)
+    city.work_until(lambda: city.get(draft).state == "sent")
+    city.work_until(lambda: city.one(TicketRow).state == "open")
+    city.ctl.close_request(city.one(TicketRow).service_request_id or "", status_notes="Filled.")
+    follow_up.poll_crm(city.deployment)
+    second = city.one(DraftRow, DraftRow.kind == "follow_up")
+    city.ctl.faults("x.create", kind="500")
+
+    city.approve(second)
+    city.work_until(lambda: city.get(second).state == "sent")
+
+    assert len(city.replies()) == 2
+    assert len({reply.post_id for reply in city.all(ReplyRow)}) == 2
