@@ -31,7 +31,7 @@ def take(session: Session, account: AccountRow, post: OwnPost) -> bool:
     if session.exec(seen).first() is not None:
         return False
     thread = intake.conversation(session, post.platform, post.conversation_key)
-    ours = _sent_by_us(session, account, post)
+    ours = _sent_by_us(session, account, thread, post)
     if ours is None:
         thread.last_seq += 1
     words_id = content.keep(session, "reply", post.text)
@@ -56,7 +56,7 @@ def take(session: Session, account: AccountRow, post: OwnPost) -> bool:
     return True
 
 
-def _sent_by_us(session: Session, account: AccountRow, post: OwnPost) -> ReplyRow | None:
+def _sent_by_us(session: Session, account: AccountRow, thread: ConversationRow, post: OwnPost) -> ReplyRow | None:
     """Our own reply, also one whose answer we have not had yet: then the listing is the proof that it stands."""
     by_id = session.exec(
         select(ReplyRow).where(ReplyRow.post_id == post.post_id, ReplyRow.account_id == account.id)
@@ -64,12 +64,15 @@ def _sent_by_us(session: Session, account: AccountRow, post: OwnPost) -> ReplyRo
     if by_id is not None:
         return by_id
     tried = col(ReplyRow.state).in_(("approved", "failed")) & (col(ReplyRow.attempt) > 0)
+    answered = post.in_reply_to or ""
+    # Facebook hangs an answer to an answer under the first, so ours may name what stands above the one it answers.
+    below = select(MentionRow.id).where(MentionRow.conversation_id == thread.id, MentionRow.in_reply_to == answered)
     open_ = select(ReplyRow).where(
         ReplyRow.account_id == account.id,
-        ReplyRow.in_reply_to == (post.in_reply_to or ""),
+        or_(col(ReplyRow.in_reply_to) == answered, col(ReplyRow.mention_id).in_(below)),
         or_(col(ReplyRow.state).in_(("sending", "in_doubt", "manual")), tried),
     )
-    for reply in session.exec(open_).all():
+    for reply in sorted(session.exec(open_), key=lambda one: one.in_reply_to != answered):
         if same_words(content.words(session, reply.content_id), post.text) and not _replaced(session, reply):
             confirm(session, reply, post_id=post.post_id, url=post.url, sent_at=post.posted_at)
             return reply

@@ -182,3 +182,21 @@ def test_a_follow_up_in_doubt_is_not_taken_for_the_answer_that_quotes_the_same_r
 
     assert len(city.replies()) == 2
     assert len({reply.post_id for reply in city.all(ReplyRow)}) == 2
+
+
+def test_an_answer_to_an_answer_heard_while_in_doubt_is_ours_and_settles_nobody_elses_post(city: City) -> None:
+    """Facebook hangs it under the first comment, which is another resident's."""
+    root = city.post("What can we do better?", platform="facebook", as_="city")
+    first = city.post("There is a pothole at 520 Oak Street", platform="facebook", author="bob", in_reply_to=root)
+    below = city.post("And a pothole at 120 Oak Street", platform="facebook", author="eve", in_reply_to=first)
+    city.round()
+    theirs, draft = city.draft_of(first), city.draft_of(below)
+    city.ctl.faults("facebook.create", kind="500", after_effect=True)
+    city.approve(draft, parts=["reply"])
+    city.work()
+
+    city.hear()
+
+    assert city.get(theirs).state == "pending"
+    assert city.mention(first).state == "drafted"
+    assert city.get(draft).state == "sent"
