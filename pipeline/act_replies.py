@@ -308,7 +308,9 @@ def _not_sent(
         at = err.retry_at if isinstance(err, RateLimited) else now() + work.wait_after(claim.attempt)
         if claim.attempt >= work.MAX_ATTEMPTS:
             fail(session, reply)
-        work.later(session, claim, at=at, error=reply.error)
+            work.finish(session, [claim])
+        else:
+            work.later(session, claim, at=at, error=reply.error)
     session.add_all([reply, draft])
 
 

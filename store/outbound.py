@@ -127,6 +127,14 @@ def confirm(session: Session, reply: ReplyRow, *, post_id: str, url: str, sent_a
         session.add(mention)
 
 
+def live_reply(session: Session, mention_id: int, turn: int) -> ReplyRow | None:
+    """The reply that stands, or may stand, in a turn."""
+    query = select(ReplyRow).where(
+        ReplyRow.mention_id == mention_id, ReplyRow.turn == turn, col(ReplyRow.state).in_((*LIVE, "sent"))
+    )
+    return session.exec(query).first()
+
+
 def next_turn(session: Session, mention_id: int) -> int:
     """The number of the next reply to a mention."""
     last = session.exec(select(func.max(ReplyRow.turn)).where(ReplyRow.mention_id == mention_id)).one()

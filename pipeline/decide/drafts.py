@@ -513,6 +513,9 @@ def retry(deployment: Deployment, who: Principal, draft_id: int) -> int:
         newer = threads.live_draft(session, draft.mention_id)
         if newer is not None and newer.turn == draft.turn:
             raise Conflict("there is a newer draft: decide there", code="decided", draft_id=newer.id)
+        taken = outbound.live_reply(session, draft.mention_id, draft.turn)
+        if taken is not None:
+            raise Conflict(f"a newer reply is {taken.state}", code="decided", draft_id=taken.draft_id)
         # A failure may have been a lie: it is read back before it is sent.
         reply.state, reply.attempt, reply.error, reply.not_before = "in_doubt", 0, None, now()
         draft.state, draft.error, draft.version = DraftState.IN_DOUBT, None, draft.version + 1

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from pipeline import follow_up
+from pipeline import decide, follow_up
 from pipeline.deployment import Deployment
 from sandbox.running import Running, running
 from store import intake
+from store.refusals import Conflict
 from store.tables import (
     AccountRow,
     DraftRow,
@@ -200,3 +201,32 @@ def test_an_answer_to_an_answer_heard_while_in_doubt_is_ours_and_settles_nobody_
     assert city.get(theirs).state == "pending"
     assert city.mention(first).state == "drafted"
     assert city.get(draft).state == "sent"
+
+
+def test_a_retry_after_the_last_try_is_a_retry(city: City) -> None:
+    """What used up its tries is given up on; its row must not be too worn out for the next."""
+    draft = city.report()
+    city.approve(draft, parts=["reply"])
+    city.execute("UPDATE work SET attempt = 7 WHERE kind = 'reply'")
+    city.ctl.faults("x.create", kind="429")
+    city.work()
+    assert city.get(draft).state == "failed"
+
+    decide.retry(city.deployment, city.who, draft.id)
+
+    city.work_until(lambda: city.get(draft).state == "sent")
+    assert len(city.replies()) == 1
+    assert city.attention("work") == []
+
+
+def test_a_failed_reply_whose_turn_another_took_is_refused_not_broken(city: City) -> None:
+    draft = city.report()
+    city.approve(draft, parts=["reply"])
+    city.ctl.faults("x.create", kind="401")
+    city.work()
+    assert city.get(draft).state == "failed"
+    again = decide.redraft(city.deployment, city.who, draft.mention_id)
+    city.approve(city.one(DraftRow, DraftRow.id == again), parts=["reply"])
+
+    with pytest.raises(Conflict):
+        decide.retry(city.deployment, city.who, draft.id)
