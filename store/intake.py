@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, func, or_, update
 from sqlmodel import Session, col, select
 
-from store import attention, audit, content, outbound, requests, work
+from store import attention, audit, content, outbound, ranges, requests, work
 from store.tables import (
     AccountRow,
     ContentRow,
@@ -173,7 +173,8 @@ def _apply_revision(session: Session, row: MentionRow, mention: Mention) -> int:
     if row.state == "deleted":
         return 0
     if mention.post_id != row.current_post_id:
-        if mention.post_id in _all_ids(session, row):
+        earlier = mention.post_id != ranges.later_of(mention.post_id, row.current_post_id)
+        if earlier or mention.post_id in _all_ids(session, row):
             return 0  # an older wording, served once more
         row.current_post_id = mention.post_id
         session.add(row)

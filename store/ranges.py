@@ -69,8 +69,8 @@ def advance(session: Session, range_id: int, page: Page) -> None:
     if row is None or not row.open:
         return
     row.resume_at = page.next
-    if page.newest_id is not None and (row.newest_id is None or _later(page.newest_id, row.newest_id)):
-        row.newest_id = page.newest_id
+    if page.newest_id is not None:
+        row.newest_id = later_of(page.newest_id, row.newest_id or page.newest_id)
     times = [mention.posted_at for mention in page.mentions] + [post.posted_at for post in page.own_posts]
     row.newest_at = max([*times, row.newest_at] if row.newest_at else times, default=None)
     if page.next is None:
@@ -82,11 +82,11 @@ def advance(session: Session, range_id: int, page: Page) -> None:
     session.add(row)
 
 
-def _later(one: str, other: str) -> bool:
+def later_of(one: str, other: str) -> str:
     """Platform ids rise with time; numbers are compared by value, since '99' > '100' as text."""
     if one.isdigit() and other.isdigit():
-        return int(one) > int(other)
-    return one > other
+        return max(one, other, key=int)
+    return max(one, other)
 
 
 def _forget_older(session: Session, done: SourceRangeRow) -> None:

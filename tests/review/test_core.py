@@ -230,3 +230,15 @@ def test_a_failed_reply_whose_turn_another_took_is_refused_not_broken(city: City
 
     with pytest.raises(Conflict):
         decide.retry(city.deployment, city.who, draft.id)
+
+
+# no mention lost or stuck
+
+
+def test_an_older_wording_that_is_served_late_does_not_take_the_newer_ones_place(city: City) -> None:
+    take(city, a_mention("901", text="Newer words about a pothole", edited_from=("900",)))
+
+    take(city, a_mention("900", text="Older words about a pothole", edited_from=("901",)))
+
+    row = city.one(MentionRow)
+    assert (row.current_post_id, row.rev) == ("901", 1)
