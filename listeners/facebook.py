@@ -22,6 +22,7 @@ gives answers to comments too), /guides/field-expansion and /results (cursors; r
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -40,6 +41,7 @@ COMMENTS_WITH_A_POST = 25
 COMMENTS_AT_ONCE = 100
 POSTS_LOOKED_AT = 100
 POSTS_NO_OLDER = timedelta(days=30)
+GRAPHS = re.compile(r"\d+(?:_\d+)*")  #: ids that Graph can have given
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,7 +134,8 @@ class FacebookListener(Listener):
 
     def look_again(self, post_ids: Sequence[str]) -> tuple[tuple[Edit, ...], tuple[str, ...]]:
         """The posts and comments as they read now, and those that are gone."""
-        now = facebook_posts.look_up(self._graph, self._page_id, post_ids)
+        known = [post_id for post_id in post_ids if GRAPHS.fullmatch(post_id)]  # imports may have numbers of their own
+        now = facebook_posts.look_up(self._graph, self._page_id, known)
         edits = [
             Edit(post_id=i, mention=facebook_posts.mention(found, item, Place.of(found), self._heard_how(found)))
             for i, (found, item) in now.items()

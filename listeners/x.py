@@ -99,7 +99,8 @@ class XListener(Listener):
 
     def look_again(self, post_ids: Sequence[str]) -> tuple[tuple[Edit, ...], tuple[str, ...]]:
         """The posts as they read now, in their latest version, and those that X no longer shows."""
-        now = look_up(self._client, self._account, self._who(), post_ids)
+        known = [post_id for post_id in post_ids if x_posts.is_id(post_id)]  # imports may have numbers of their own
+        now = look_up(self._client, self._account, self._who(), known)
         edits = tuple(Edit(post_id=i, mention=mention) for i, mention in now.items() if mention is not None)
         return edits, tuple(i for i, mention in now.items() if mention is None)
 

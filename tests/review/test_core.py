@@ -242,3 +242,13 @@ def test_an_older_wording_that_is_served_late_does_not_take_the_newer_ones_place
 
     row = city.one(MentionRow)
     assert (row.current_post_id, row.rev) == ("901", 1)
+
+
+def test_posts_imported_under_numbers_of_their_own_are_not_taken_for_deleted(city: City) -> None:
+    take(city, a_mention("archive-17"))
+    take(city, a_mention("archive-18", platform="facebook", conversation_key="archive-18"), account=FACEBOOK)
+    city.age(timedelta(hours=1))
+
+    city.hear()
+
+    assert {row.state for row in city.all(MentionRow)} == {"new"}
