@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, select
 
 from classifiers.emergency import EmergencyFound, find_emergency
@@ -51,12 +52,24 @@ def assess_due(deployment: Deployment, *, worker: str) -> int:
     confidence = bands()
     with deployment.store.writing() as session:
         for one, answer in zip(batch, answers, strict=True):
-            if answer is None:
-                _not_understood(session, one)
+            if answer is not None and _kept(session, deployment, one, answer, confidence):
+                work.finish(session, [one.claim])
             else:
-                _keep(session, deployment, one, answer, confidence)
-        work.finish(session, [one.claim for one, answer in zip(batch, answers, strict=True) if answer is not None])
+                _not_understood(session, one)
     return len(batch)
+
+
+def _kept(session: Session, deployment: Deployment, one: _Read, answer: Classification, confidence: Bands) -> bool:
+    """Whether a post was understood to the end: one that breaks us takes none of its batch along."""
+    try:
+        with session.begin_nested():
+            _keep(session, deployment, one, answer, confidence)
+    except OperationalError:  # the database's own trouble, not the post's
+        raise
+    except Exception as err:
+        log.exception("mention %d could not be assessed: %s", one.mention_id, type(err).__name__)
+        return False
+    return True
 
 
 def _read(session: Session, claim: Claim) -> _Read:
@@ -72,10 +85,14 @@ def _alone(deployment: Deployment, text: str) -> Classification | None:
 
 
 def _not_understood(session: Session, one: _Read) -> None:
+    """Tried again, then a person's. Danger is told by the words alone, whatever the model does."""
+    row = session.get_one(MentionRow, one.mention_id)
+    danger = None if row.historic or row.state == "deleted" or row.rev != one.rev else find_emergency(one.text)
+    if danger is not None:
+        alarms.raise_alarm(session, row, reason=danger.reason, self_harm=danger.self_harm)
     if one.claim.attempt < TRIES:
         work.later(session, one.claim, at=now() + work.wait_after(one.claim.attempt), error="the classifier failed")
         return
-    row = session.get_one(MentionRow, one.mention_id)
     row.state = "quarantined"
     session.add(row)
     work.finish(session, [one.claim])

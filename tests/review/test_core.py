@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from pipeline import decide, follow_up
+from classifiers.signals import find_signal
+from pipeline import assess, decide, follow_up
 from pipeline.deployment import Deployment
 from sandbox.running import Running, running
 from store import intake
 from store.refusals import Conflict
 from store.tables import (
     AccountRow,
+    AlarmRow,
     DraftRow,
     MentionRow,
     ReplyRow,
@@ -252,3 +254,27 @@ def test_posts_imported_under_numbers_of_their_own_are_not_taken_for_deleted(cit
     city.hear()
 
     assert {row.state for row in city.all(MentionRow)} == {"new"}
+
+
+def test_one_post_that_breaks_the_reading_takes_no_emergency_along(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(text: str) -> Any:
+        if "pothole" in text:
+            raise KeyError("a bug of ours")
+        return find_signal(text)
+
+    monkeypatch.setattr(assess, "find_signal", broken)
+    city.post("There is a pothole at 120 Oak Street")
+    city.post(CRY, author="sam")
+
+    city.round()
+
+    assert city.one(AlarmRow).outcome is None
+
+
+def test_a_model_that_is_broken_hides_no_emergency_that_the_words_show(city: City) -> None:
+    city.classifier.poison = "trapped"
+    city.post(CRY)
+
+    city.round()
+
+    assert city.one(AlarmRow).outcome is None
