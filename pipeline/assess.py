@@ -20,12 +20,13 @@ from store import attention, content, intake, work
 from store.tables import AssessmentRow, MentionRow, PlaceRow
 from store.types import now
 from store.work import Claim
-from vocabulary import Classification, Place, Urgency
+from vocabulary import Classification, Intent, Place, Sentiment, Urgency
 
 log = logging.getLogger(__name__)
 
 KIND = "assess"
 BATCH = 64
+NO_MODEL = "none"  #: a person read it instead
 TRIES = 3  #: then a person must read it: a model that crashes never hides a resident
 
 
@@ -141,6 +142,22 @@ def _keep(session: Session, deployment: Deployment, one: _Read, answer: Classifi
     session.add(row)
     if not row.historic:
         work.put(session, "draft", row.id)
+
+
+def unread(session: Session, row: MentionRow) -> None:
+    """Stand in for the model on a post that it never read: nothing is said, and a person says it by corrections."""
+    unsaid = AssessmentRow(
+        mention_id=row.id,
+        rev=row.rev,
+        model=NO_MODEL,
+        intent=Intent.OTHER,
+        sentiment=Sentiment.NEUTRAL,
+        urgency=Urgency.NORMAL,
+        language="und",
+    )
+    if _unassessed(session, row, NO_MODEL):
+        session.add(unsaid)
+        session.flush()
 
 
 def _not_emergency(answer: Classification) -> str:

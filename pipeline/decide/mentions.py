@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from sqlmodel import Session, col, select
 
-from pipeline import alarms
+from pipeline import alarms, assess
 from pipeline import draft as drafting
 from pipeline import plan as planning
 from pipeline.deployment import Deployment
-from store import audit, content, outbound, requests
+from store import attention, audit, content, outbound, requests
 from store.judgement import Judgement, judgement
 from store.people import Principal
 from store.refusals import Conflict, Invalid, Missing
@@ -57,6 +57,8 @@ def correct(deployment: Deployment, who: Principal, mention_id: int, *, changes:
     """
     with deployment.store.writing() as session:
         row = find(session, who, mention_id)
+        if row.state == "quarantined" and judgement(session, row.id) is None:
+            assess.unread(session, row)
         held = judgement(session, row.id)
         if held is None:
             raise Conflict("it has not been read yet: try again in a moment", code="stale")
@@ -116,6 +118,7 @@ def _draft_follows(
         _drop_proposed(session, row, held)
     if row.state == "quarantined":
         row.state = "assessed"
+        attention.settle(session, "mention", str(row.id), by=by)
     drafting.compose(session, deployment, row, held, planning.plan(session, deployment, row, held), by=by)
 
 

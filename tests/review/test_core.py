@@ -278,3 +278,19 @@ def test_a_model_that_is_broken_hides_no_emergency_that_the_words_show(city: Cit
     city.round()
 
     assert city.one(AlarmRow).outcome is None
+
+
+def test_a_post_that_the_model_never_read_can_be_read_by_a_person(city: City) -> None:
+    city.classifier.poison = "pothole"
+    post_id = city.post("There is a pothole at 120 Oak Street")
+    city.hear()
+    for _ in range(3):
+        city.work()
+        wake(city, "assess")
+    mention = city.mention(post_id)
+    assert mention.state == "quarantined"
+
+    decide.correct(city.deployment, city.who, mention.id, changes={"intent": "report", "service_code": "pothole"})
+
+    assert city.draft_of(post_id).state == "pending"
+    assert city.attention("mention") == []
