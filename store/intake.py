@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, func, or_, update
+from sqlalchemy.exc import OperationalError, StatementError
 from sqlmodel import Session, col, select
 
 from store import attention, audit, content, outbound, ranges, requests, work
@@ -56,10 +57,14 @@ def take_page(
     outgoing = {post.post_id: post for post in page.own_posts}
     heard: list[Mention | OwnPost] = [*page.mentions, *outgoing.values()]
     for item in sorted(heard, key=lambda one: (one.posted_at, one.post_id)):
-        if isinstance(item, Mention):
-            _take_mention(session, account, item, taken, reply_within=reply_within, answerable=answerable)
-        elif outbound.take(session, account, item):
-            taken.own += 1
+        try:
+            with session.begin_nested():
+                if isinstance(item, Mention):
+                    _take_mention(session, account, item, taken, reply_within=reply_within, answerable=answerable)
+                elif outbound.take(session, account, item):
+                    taken.own += 1
+        except (StatementError, ValueError) as err:  # set aside by itself, or its page could never be stored
+            taken.unreadable += _quarantine(session, account, source, _not_storable(item, err))
     for edit in page.edits:
         taken.edited += revise(session, account.platform, edit)
     for post_id in page.deletions:
@@ -67,6 +72,14 @@ def take_page(
     for lost in page.unreadable:
         taken.unreadable += _quarantine(session, account, source, lost)
     return taken
+
+
+def _not_storable(item: Mention | OwnPost, err: Exception) -> Unreadable:
+    """A post that no row takes; the database's own trouble is not the post's."""
+    if isinstance(err, OperationalError):
+        raise err
+    raw = (item.raw if isinstance(item, Mention) else b"") or item.post_id.encode("utf-8", "replace")
+    return Unreadable(raw=raw, why=f"it can't be stored ({type(err).__name__})")
 
 
 def known(session: Session, platform: str, post_id: str) -> MentionRow | None:
@@ -119,6 +132,7 @@ def _take_mention(
         taken.mention_ids.append(row.id)
     if session.get(MentionSourceRow, (row.id, account.id, mention.heard_how.value)) is None:
         session.add(MentionSourceRow(mention_id=row.id, account_id=account.id, heard_how=mention.heard_how.value))
+        session.flush()
 
 
 def _new_mention(session: Session, mention: Mention, *, reply_within: timedelta, answerable: bool) -> MentionRow:

@@ -294,3 +294,13 @@ def test_a_post_that_the_model_never_read_can_be_read_by_a_person(city: City) ->
 
     assert city.draft_of(post_id).state == "pending"
     assert city.attention("mention") == []
+
+
+def test_a_post_that_no_database_takes_is_set_aside_and_the_others_of_its_page_go_on(city: City) -> None:
+    broken = a_mention("903", url="https://x.com/\ud800/status/903", raw=b"{}")
+
+    taken = take(city, broken, a_mention("904", conversation_key="904"))
+
+    assert (taken.new, taken.unreadable) == (1, 1)
+    assert city.mention("904").state == "new"
+    assert len(city.attention("unreadable")) == 1
