@@ -7,9 +7,10 @@ import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
-from errors import AdapterError, RateLimited, Refused, Unauthorized
+from errors import AdapterError, RateLimited, Refused, Unauthorized, Unavailable
 from pipeline.deployment import Deployment, account_row
 from store import attention, intake, ranges, work
 from store.intake import Taken
@@ -47,14 +48,20 @@ class Round:
 def listen(deployment: Deployment, name: str) -> Round:
     """One complete round over an account. Its failure is told, kept on the account's row, and stops no other."""
     began = time.monotonic()
-    taken, error = Taken(), None
+    taken = Taken()
+    listener = deployment.listener(name)
+    error: AdapterError | None = None
     try:
-        listener = deployment.listener(name)
         for source in listener.sources:
-            _walk(deployment, name, source, taken)
+            error = _heard(deployment, name, source, taken) or error
         _look_again(deployment, name, taken)
     except AdapterError as err:
         error = err
+    except OperationalError:  # the database's own trouble, told by whoever runs us
+        raise
+    except Exception as err:
+        log.exception("listening on %s broke", name, extra={"account": name})
+        error = Unavailable(f"a fault of ours ({type(err).__name__}); the log has more")
     with deployment.store.writing() as session:
         _note(session, name, error)
         gaps = len(ranges.gaps(session, account_row(session, name).id))
@@ -70,6 +77,15 @@ def listen(deployment: Deployment, name: str) -> Round:
         ms=ms,
         error=None if error is None else f"{type(error).__name__}: {error}",
     )
+
+
+def _heard(deployment: Deployment, name: str, source: str, taken: Taken) -> AdapterError | None:
+    """Walk one source; a refusal of it is given back, since it keeps no other source from being heard."""
+    try:
+        _walk(deployment, name, source, taken)
+    except Refused as err:
+        return err
+    return None
 
 
 def _walk(deployment: Deployment, name: str, source: str, taken: Taken) -> None:

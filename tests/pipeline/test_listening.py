@@ -26,7 +26,7 @@ from vocabulary import Edit, Page, Range
 PLATFORMS = ("x", "facebook")
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """The process dies here."""
 
 

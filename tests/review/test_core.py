@@ -12,7 +12,8 @@ import pytest
 from sqlmodel import select
 
 from classifiers.signals import find_signal
-from pipeline import assess, decide, follow_up
+from errors import Refused
+from pipeline import assess, decide, follow_up, listen
 from pipeline.deployment import Deployment
 from sandbox.running import Running, running
 from store import intake
@@ -304,3 +305,34 @@ def test_a_post_that_no_database_takes_is_set_aside_and_the_others_of_its_page_g
     assert (taken.new, taken.unreadable) == (1, 1)
     assert city.mention("904").state == "new"
     assert len(city.attention("unreadable")) == 1
+
+
+def test_a_source_that_is_refused_keeps_no_other_from_being_heard(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    listener = city.deployment.listener(X)
+    walked: list[str] = []
+    pages = listener.pages
+
+    def refusing(wanted: Any) -> Any:
+        walked.append(wanted.source)
+        if wanted.source == "quotes":
+            raise Refused("X: this tier has no search")
+        return pages(wanted)
+
+    monkeypatch.setattr(listener, "pages", refusing)
+
+    heard = listen.listen(city.deployment, X)
+
+    assert "own" in walked
+    assert heard.error is not None
+
+
+def test_a_listener_that_breaks_is_told_on_its_account(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Any) -> Any:
+        raise OverflowError("date value out of range")
+
+    monkeypatch.setattr(city.deployment.listener(X), "pages", broken)
+
+    heard = listen.listen(city.deployment, X)
+
+    assert heard.error is not None
+    assert "OverflowError" in (city.one(AccountRow, AccountRow.name == X).error or "")
