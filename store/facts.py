@@ -44,6 +44,13 @@ def recall(session: Session, key: str) -> dict[str, object] | None:
     return None if row is None else row.value
 
 
+def hear_again(session: Session, since: datetime) -> None:
+    """Let the next poll of the CRM reach back to a moment, if it would begin later."""
+    kept = recall(session, "crm_polled")
+    if kept is not None and datetime.fromisoformat(str(kept["at"])) > since:
+        remember(session, "crm_polled", {"at": since.isoformat()}, by="system")
+
+
 def contact_rule(
     session: Session, identity_id: int | None, *, follow_up: bool, at: datetime | None = None
 ) -> str | None:

@@ -16,7 +16,7 @@ from errors import Refused
 from pipeline import assess, decide, follow_up, listen
 from pipeline.deployment import Deployment
 from sandbox.running import Running, running
-from store import intake
+from store import facts, intake
 from store.refusals import Conflict
 from store.tables import (
     AccountRow,
@@ -336,3 +336,20 @@ def test_a_listener_that_breaks_is_told_on_its_account(city: City, monkeypatch: 
 
     assert heard.error is not None
     assert "OverflowError" in (city.one(AccountRow, AccountRow.name == X).error or "")
+
+
+def test_a_ticket_that_was_closed_before_we_found_it_is_followed_up(city: City) -> None:
+    draft = city.report()
+    city.ctl.faults("open311.create", kind="500", after_effect=True)
+    city.approve(draft, parts=["request"])
+    city.work()
+    city.ctl.close_request(city.tickets()[0]["id"], status_notes="Filled.")
+    follow_up.poll_crm(city.deployment)
+    with city.writing() as session:
+        facts.remember(session, "crm_polled", {"at": (now() + timedelta(hours=2)).isoformat()}, by="system")
+
+    city.work_until(lambda: city.one(TicketRow).state == "closed")
+    follow_up.poll_crm(city.deployment)
+
+    assert city.request(draft).status == "closed"
+    assert city.all(DraftRow, DraftRow.kind == "follow_up")
