@@ -47,12 +47,16 @@ def send_due(deployment: Deployment, *, worker: str) -> int:
     """Take the replies that are due a step further; gives how many."""
     with deployment.store.writing() as session:
         claims = work.claim(session, KIND, worker=worker, limit=4)
-    for claim in claims:
+    for number, claim in enumerate(claims, start=1):
         try:
             _one_step(deployment, claim)
         except (ConfigError, NotAsApproved) as err:  # of this reply alone: the others go on
             with deployment.store.writing() as session:
                 _unsendable(session, claim, err)
+        except BaseException:
+            with deployment.store.writing() as session:
+                work.give_back(session, claims[number:])  # one that breaks us must not take the others along
+            raise
     return len(claims)
 
 

@@ -43,14 +43,23 @@ def file_due(deployment: Deployment, *, worker: str) -> int:
     """Take the tickets that are due a step further; gives how many."""
     with deployment.store.writing() as session:
         claims = work.claim(session, KIND, worker=worker, limit=8)
-    for claim in claims:
-        with deployment.store.writing() as session:
-            step = _prepare(session, deployment, claim)
-        if step.what == "open":
-            _open(deployment, claim, step)
-        elif step.what == "read_back":
-            _read_back(deployment, claim, step)
+    for number, claim in enumerate(claims, start=1):
+        try:
+            _one_step(deployment, claim)
+        except BaseException:
+            with deployment.store.writing() as session:
+                work.give_back(session, claims[number:])  # one that breaks us must not take the others along
+            raise
     return len(claims)
+
+
+def _one_step(deployment: Deployment, claim: Claim) -> None:
+    with deployment.store.writing() as session:
+        step = _prepare(session, deployment, claim)
+    if step.what == "open":
+        _open(deployment, claim, step)
+    elif step.what == "read_back":
+        _read_back(deployment, claim, step)
 
 
 def _prepare(session: Session, deployment: Deployment, claim: Claim) -> _Step:

@@ -13,7 +13,7 @@ from sqlmodel import select
 
 from classifiers.signals import find_signal
 from errors import Refused
-from pipeline import assess, decide, follow_up, listen
+from pipeline import act_replies, act_tickets, assess, decide, follow_up, listen
 from pipeline.deployment import Deployment
 from sandbox.running import Running, running
 from store import facts, intake
@@ -25,6 +25,7 @@ from store.tables import (
     MentionRow,
     ReplyRow,
     TicketRow,
+    WorkRow,
 )
 from store.types import now
 from tests.deployments import DEMO, FACEBOOK, X, deployment, laid_over, principal
@@ -353,3 +354,23 @@ def test_a_ticket_that_was_closed_before_we_found_it_is_followed_up(city: City) 
 
     assert city.request(draft).status == "closed"
     assert city.all(DraftRow, DraftRow.kind == "follow_up")
+
+
+def test_a_worker_that_breaks_gives_back_what_it_had_not_begun(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    drafts = [city.report(f"There is a pothole at {number} Oak Street", author=f"a{number}") for number in (120, 520)]
+    for draft in drafts:
+        city.approve(draft)
+
+    def broken(*_: Any) -> Any:
+        raise KeyError("a bug of ours")
+
+    for module, step in ((act_replies, "_one_step"), (act_tickets, "_prepare")):
+        monkeypatch.setattr(module, step, broken)
+    with pytest.raises(KeyError):
+        act_tickets.file_due(city.deployment, worker="w")
+    with pytest.raises(KeyError):
+        act_replies.send_due(city.deployment, worker="w")
+
+    for kind in ("ticket", "reply"):
+        rows = city.all(WorkRow, WorkRow.kind == kind)
+        assert sorted((row.state, row.attempt) for row in rows) == [("leased", 1), ("ready", 0)]
