@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from pipeline.deployment import Deployment
 from store import attention, audit
-from store.tables import AlarmRow, MentionRow
+from store.tables import AlarmRow, MentionRevisionRow, MentionRow
 from store.types import now
 
 log = logging.getLogger(__name__)
@@ -38,13 +38,20 @@ def raise_alarm(session: Session, mention: MentionRow, *, reason: str, self_harm
 
 
 def _settled(session: Session, mention: MentionRow) -> bool:
-    """This very post was looked at already: a second assessment of it rings no second alarm."""
-    return session.exec(select(AlarmRow.id).where(AlarmRow.mention_id == mention.id)).first() is not None
+    """This very wording was looked at already: a second assessment of it rings no second alarm."""
+    worded = select(MentionRevisionRow.seen_at).where(
+        MentionRevisionRow.mention_id == mention.id, MentionRevisionRow.rev == mention.rev
+    )
+    since = session.exec(worded).first()
+    rung = select(AlarmRow.id).where(AlarmRow.mention_id == mention.id)
+    if since is not None:
+        rung = rung.where(AlarmRow.raised_at >= since)
+    return session.exec(rung).first() is not None
 
 
 def _last(session: Session, mention: MentionRow) -> AlarmRow:
     query = select(AlarmRow).where(AlarmRow.mention_id == mention.id).order_by(col(AlarmRow.id).desc())
-    return session.exec(query).one()
+    return session.exec(query.limit(1)).one()
 
 
 def of_conversation(session: Session, conversation_id: int) -> AlarmRow | None:

@@ -15,6 +15,8 @@ from store.judgement import Judgement, judgement
 from store.people import Principal
 from store.refusals import Conflict, Invalid, Missing
 from store.tables import (
+    AlarmRow,
+    AssessmentRow,
     ConversationRow,
     CorrectionRow,
     DismissalRow,
@@ -65,7 +67,8 @@ def correct(deployment: Deployment, who: Principal, mention_id: int, *, changes:
         for name, value in changes.items():
             _check(deployment, name, value)
             _correct_one(session, row, held, name, value, by=who.by)
-        _alarm_follows(session, row, by=who.by)
+        if "urgency" in changes:
+            _alarm_follows(session, row, by=who.by)
         other = bool({"intent", "service_code"} & set(changes))
         _draft_follows(session, deployment, row, by=who.by, other_trouble=other)
     return mention_id
@@ -96,10 +99,11 @@ def _alarm_follows(session: Session, row: MentionRow, *, by: str) -> None:
     alarm = alarms.of_conversation(session, row.conversation_id)
     if held is None:
         return
-    if held.urgency is Urgency.EMERGENCY and alarm is None and "urgency" in held.corrected:
+    if held.urgency is Urgency.EMERGENCY and alarm is None:
         alarms.raise_alarm(session, row, reason=f"{by} says that it is an emergency", self_harm=False)
     elif held.urgency is not Urgency.EMERGENCY and alarm is not None and alarm.mention_id == row.id:
         alarms.acknowledge(session, alarm, by=by, emergency=False)
+        _ring_on(session, alarm, row)
 
 
 def _draft_follows(
@@ -232,15 +236,33 @@ def acknowledge(deployment: Deployment, who: Principal, mention_id: int, *, emer
         if not emergency:
             for mention in _emergencies(session, row.conversation_id):
                 held = judgement(session, mention.id)
-                if held is not None:
+                if held is not None and _of_one_author(mention, row):
                     _correct_one(session, mention, held, "urgency", Urgency.NORMAL, by=who.by)
                     _draft_follows(session, deployment, mention, by=who.by)
+            _ring_on(session, alarm, row)
     return mention_id
 
 
 def _emergencies(session: Session, conversation_id: int) -> list[MentionRow]:
-    rows = session.exec(select(MentionRow).where(MentionRow.conversation_id == conversation_id)).all()
+    here = select(MentionRow).where(MentionRow.conversation_id == conversation_id, MentionRow.state != "deleted")
+    rows = session.exec(here.order_by(col(MentionRow.seq))).all()
     return [row for row in rows if (held := judgement(session, row.id)) and held.urgency is Urgency.EMERGENCY]
+
+
+def _of_one_author(one: MentionRow, other: MentionRow) -> bool:
+    return one.id == other.id or (one.identity_id is not None and one.identity_id == other.identity_id)
+
+
+def _ring_on(session: Session, closed: AlarmRow, row: MentionRow) -> None:
+    """What is no emergency of one resident says nothing of another whose cry was folded into the same alarm."""
+    for mention in _emergencies(session, row.conversation_id):
+        folded = select(AssessmentRow.id).where(
+            AssessmentRow.mention_id == mention.id,
+            AssessmentRow.assessed_at >= closed.raised_at,
+            AssessmentRow.urgency == Urgency.EMERGENCY,
+        )
+        if session.exec(folded).first() is not None and not _of_one_author(mention, row):
+            alarms.raise_alarm(session, mention, reason=closed.reason, self_harm=closed.self_harm)
 
 
 def assign(deployment: Deployment, who: Principal, conversation_id: int, *, to: str | None) -> None:

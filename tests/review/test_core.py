@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from classifiers.signals import find_signal
 from errors import Refused
@@ -374,3 +374,48 @@ def test_a_worker_that_breaks_gives_back_what_it_had_not_begun(city: City, monke
     for kind in ("ticket", "reply"):
         rows = city.all(WorkRow, WorkRow.kind == kind)
         assert sorted((row.state, row.attempt) for row in rows) == [("leased", 1), ("ready", 0)]
+
+
+# a person in danger
+
+
+def below_one_post(city: City) -> tuple[str, str]:
+    """Two residents cry for help below the same post of the Page."""
+    root = city.post("Storm tonight", platform="facebook", as_="city")
+    cries = [city.post(CRY, platform="facebook", author=author, in_reply_to=root) for author in ("bob", "eve")]
+    city.round()
+    return cries[0], cries[1]
+
+
+def test_not_an_emergency_is_said_of_one_resident_and_the_others_cry_rings_on(city: City) -> None:
+    first, second = below_one_post(city)
+
+    decide.acknowledge(city.deployment, city.who, city.mention(first).id, emergency=False)
+
+    ringing = city.one(AlarmRow, col(AlarmRow.outcome).is_(None))
+    assert ringing.mention_id == city.mention(second).id
+    assert city.draft_of(second).purpose == "emergency"
+    assert city.draft_of(first).purpose != "emergency"
+
+
+def test_a_correction_of_the_mood_acknowledges_no_alarm(city: City) -> None:
+    post_id = city.said(CRY, platform="facebook")
+    city.ctl.edit(post_id, "A pothole at 120 Oak Street")
+    city.age(timedelta(hours=1))
+    city.round()
+
+    decide.correct(city.deployment, city.who, city.mention(post_id).id, changes={"sentiment": "neutral"})
+
+    assert city.one(AlarmRow).outcome is None
+
+
+def test_a_post_that_becomes_a_cry_for_help_by_an_edit_rings_anew(city: City) -> None:
+    post_id = city.said("There is a fire at the barbecue, somebody is trapped in a bad party", platform="facebook")
+    assert city.one(AlarmRow).outcome is None
+    decide.acknowledge(city.deployment, city.who, city.mention(post_id).id, emergency=False)
+    city.ctl.edit(post_id, CRY)
+    city.age(timedelta(hours=1))
+
+    city.round()
+
+    assert len(city.all(AlarmRow, col(AlarmRow.outcome).is_(None))) == 1
