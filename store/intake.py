@@ -83,12 +83,15 @@ def _not_storable(item: Mention | OwnPost, err: Exception) -> Unreadable:
 
 
 def known(session: Session, platform: str, post_id: str) -> MentionRow | None:
-    """The mention under any id it ever had."""
-    query = select(MentionRow).where(
-        MentionRow.platform == platform,
-        or_(col(MentionRow.post_id) == post_id, col(MentionRow.current_post_id) == post_id),
-    )
-    return session.exec(query).first()
+    """The mention under any id it ever had: on X each edit gave it another."""
+    own = col(MentionRow.post_id) == post_id
+    earlier = select(MentionRevisionRow.mention_id).where(MentionRevisionRow.post_id == post_id)
+    later = or_(col(MentionRow.current_post_id) == post_id, col(MentionRow.id).in_(earlier))
+    for condition in (own, later):  # nearly always the first, by its unique index
+        row = session.exec(select(MentionRow).where(MentionRow.platform == platform, condition)).first()
+        if row is not None:
+            return row
+    return None
 
 
 def conversation(session: Session, platform: str, key: str) -> ConversationRow:

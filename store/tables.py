@@ -252,7 +252,7 @@ class MentionRevisionRow(SQLModel, table=True):
     mention_id: int = Field(foreign_key="mention.id")
     rev: int
     rev_hash: str
-    post_id: str  # X gives an edit a new id
+    post_id: str = Field(index=True)  # X gives an edit a new id
     content_id: int = Field(foreign_key="content.id")
     seen_at: datetime = at(default_factory=now)
 

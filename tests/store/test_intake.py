@@ -107,6 +107,16 @@ def test_an_edit_with_a_new_id_is_the_same_mention(city_store: Store) -> None:
         assert intake.known(session, "x", "101") == intake.known(session, "x", "100") == row
 
 
+def test_a_reply_by_hand_to_a_middle_version_settles_the_mention(city_store: Store) -> None:
+    with city_store.writing() as session:
+        take(session, a_mention())
+        take(session, a_mention(post_id="101", text="two potholes", edited_from=("100",)))
+        take(session, a_mention(post_id="102", text="three potholes", edited_from=("100", "101")))
+        take(session, own_posts=(an_own_post(in_reply_to="101"),))
+
+        assert the(session).state == "answered"
+
+
 def test_an_older_wording_served_once_more_changes_nothing_back(city_store: Store) -> None:
     with city_store.writing() as session:
         take(session, a_mention())

@@ -683,6 +683,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_mention_revision")),
         sa.UniqueConstraint("mention_id", "rev", name=op.f("uq_mention_revision_mention_id_rev")),
     )
+    op.create_index(op.f("ix_mention_revision_post_id"), "mention_revision", ["post_id"], unique=False)
     op.create_table(
         "mention_source",
         sa.Column("mention_id", sa.Integer(), nullable=False),
