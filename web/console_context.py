@@ -17,14 +17,18 @@ from pipeline.nearby import open_nearby
 from pipeline.policies import policy_of_draft
 from responders.base import longest
 from responders.drafting import templates_for, unfilled
-from store.desk import inbox, thread
+from store.audit import sha
+from store.desk import thread
 from store.desk.drafts import DraftCard
 from store.desk.thread import MentionCard, Thread
+from store.desk.undoable import undoable
 from store.people import Principal
 from store.refusals import Conflict, Forbidden, Invalid
 from store.sight import sight
 from store.tables import AccountRow, DraftRow, MentionRow
+from store.types import now
 from vocabulary import Intent, Policy, Purpose, Sentiment, Urgency, Visibility
+from web.console_filters import filters_of, query_of
 from web.pages import is_htmx, page
 
 REJECT_REASONS = ("Not suitable", "Wrong facts", "Wrong place or service", "Needs no reply", "Answered elsewhere")
@@ -78,6 +82,7 @@ def measured(d: Deployment, platform: str, text: str, visibility: str = Visibili
 def desk_context(d: Deployment, session: Session, who: Principal, found: Thread) -> dict[str, Any]:
     """Everything that the pieces of the desk refer to."""
     drafts = [(card, draft) for card in found.cards for draft in card.drafts]
+    answered = {card.id: True for card, draft in drafts if draft.open or draft.on_its_way}
     open_drafts = [(card, draft) for card, draft in drafts if draft.open]
     return {
         "who": who,
@@ -91,14 +96,37 @@ def desk_context(d: Deployment, session: Session, who: Principal, found: Thread)
         "purposes": [Purpose.ANSWER, Purpose.CLARIFY, Purpose.REFERRAL, Purpose.CORRECTION],
         "reject_reasons": REJECT_REASONS,
         "dismiss_reasons": DISMISS_REASONS,
-        "answered": {card.id: True for card, draft in drafts if draft.open or draft.on_its_way},
+        "answered": answered,
         "policies": {draft.id: _policy_line(d, session, draft) for _, draft in open_drafts},
         "lengths": {draft.id: measured(d, found.platform, draft.text, draft.visibility) for _, draft in open_drafts},
         "templates_of": {draft.id: _templates(card, draft) for card, draft in open_drafts},
         "nearby": {draft.id: open_nearby(session, draft.id) for _, draft in drafts if _proposes(draft)},
+        "marks": {card.id: mark(card, found) for card in found.cards},
+        "posts_mark": sha(repr((found.posts, [card.id for card, draft in drafts if draft.open or draft.on_its_way])))[
+            :12
+        ],
+        "about_mark": sha(repr((found.owner, found.due_at, found.held_reason, found.notes)))[:12],
+        "mark": desk_mark(found),
         "trouble": None,
         "said": None,
     }
+
+
+def desk_mark(found: Thread) -> str:
+    """How a conversation reads; another mark says that something on its desk changed."""
+    return sha(repr(found))[:16]
+
+
+def mark(card: MentionCard, found: Thread) -> str:
+    """How one card of it reads."""
+    return sha(f"{card!r} {len(found.cards) > 1}")[:12]
+
+
+def bar(d: Deployment, who: Principal, conversation_id: int | None = None) -> dict[str, Any]:
+    """What this person can still take back; on a desk, what stands on other desks."""
+    with d.store.reading() as session:
+        found = undoable(session, who.by, now())
+    return {"undoable": [one for one in found if one.conversation_id != conversation_id]}
 
 
 def service_names(d: Deployment) -> dict[str, str]:
@@ -121,17 +149,22 @@ def show_desk(
     with d.store.reading() as session:
         found = thread.thread(session, conversation_id, sight(who, d.services))
         context = desk_context(d, session, who, found)
-        before, after = inbox.neighbours(
-            (line.conversation_id for line in inbox.lines(session, inbox.Wanted(), sight(who, d.services))),
-            conversation_id,
-        )
-    context |= {"before": before, "after": after, "trouble": trouble} | more
+    context |= {"trouble": trouble, "query": query_of(filters_of(request))} | bar(d, who, conversation_id) | more
     status = trouble.status if trouble else 200
     if piece and is_htmx(request):
         if mention_id is not None:
             context["card"] = found.card(mention_id)
         return page(request, f"console/conversations/{piece}", status=status, **context)
     return page(request, "console/conversations/page.html", status=status, **context)
+
+
+def undone(
+    request: Request, d: Deployment, who: Principal, conversation_id: int, act: Callable[[], object]
+) -> Response:
+    """Take a decision back from the page of another conversation, which stays open."""
+    trouble = tried(act)
+    told = {"who": who, "trouble": trouble, "back_to": conversation_id}
+    return page(request, "console/_undo.html", status=trouble.status if trouble else 200, **told, **bar(d, who))
 
 
 def tried(act: Callable[[], Any], **where: Any) -> Trouble | None:

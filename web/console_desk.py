@@ -12,11 +12,10 @@ from pipeline import decide
 from pipeline.deployment import Deployment
 from store import content, requests
 from store.desk import thread
-from store.desk.drafts import DraftCard
 from store.people import Principal
 from store.sight import sight
 from store.tables import DraftRow, RequestProposalRow
-from web.console_context import desk_context, measured, show_desk, tried
+from web.console_context import desk_mark, measured, show_desk, tried, undone
 from web.deps import Deployed, StaffApprover, StaffDep, StaffResponder
 from web.pages import is_htmx, page
 
@@ -98,33 +97,13 @@ def desk(request: Request, d: Deployed, who: StaffDep, conversation_id: int) -> 
 
 
 @router.get("/console/conversations/{conversation_id}/news")
-def news(request: Request, d: Deployed, who: StaffDep, conversation_id: int, seen: int = 0) -> Response:
-    """Whether it has moved on since it was shown."""
+def news(request: Request, d: Deployed, who: StaffDep, conversation_id: int, seen: str = "") -> Response:
+    """The desk as it stands, piece by piece; 204 while it reads as the asker has it already."""
     with d.store.reading() as session:
-        moved = thread.last_seq(session, conversation_id) > seen
+        moved = desk_mark(thread.thread(session, conversation_id, sight(who, d.services))) != seen
     if not moved:
         return Response(status_code=204)
-    return page(request, "console/conversations/_news.html", who=who, conversation_id=conversation_id)
-
-
-@router.get("/console/drafts/{draft_id}")
-def draft(request: Request, d: Deployed, who: StaffDep, draft_id: int, seen: str = "") -> Response:
-    """A draft that is on its way, once its state is another than the asker has seen."""
-    with d.store.reading() as session:
-        conversation_id, mention_id = thread.conversation_of(session, draft_id=draft_id)
-        found = thread.thread(session, conversation_id, sight(who, d.services))
-        card = found.card(mention_id)
-        current = next((one for one in card.drafts if one.id == draft_id), None) or _last(card.drafts)
-        if not is_htmx(request) or current is None:
-            return RedirectResponse(f"/console/conversations/{conversation_id}#mention-{mention_id}", status_code=303)
-        if current.id == draft_id and current.state == seen:
-            return Response(status_code=204)
-        context = desk_context(d, session, who, found) | {"card": card, "draft": current}
-    return page(request, "console/conversations/_draft_moved.html", **context)
-
-
-def _last(drafts: tuple[DraftCard, ...]) -> DraftCard | None:
-    return drafts[-1] if drafts else None
+    return show_desk(request, d, who, conversation_id, piece="_live.html")
 
 
 @router.post("/console/drafts/{draft_id}/length")
@@ -211,9 +190,14 @@ def _keep(d: Deployment, who: Principal, draft_id: int, form: DraftForm) -> None
 
 
 @router.post("/console/drafts/{draft_id}/cancel")
-def cancel(request: Request, d: Deployed, who: StaffApprover, draft_id: int) -> Response:
-    """Undo an approval."""
+def cancel(request: Request, d: Deployed, who: StaffApprover, draft_id: int, elsewhere: str = "") -> Response:
+    """Undo an approval, from its desk or from another page."""
     message = "Undone: nothing was sent. The draft waits for approval again."
+    if elsewhere and is_htmx(request):
+        with d.store.reading() as session:
+            conversation_id, _ = thread.conversation_of(session, draft_id=draft_id)
+            thread.thread(session, conversation_id, sight(who, d.services))  # within the grants, or there is none
+        return undone(request, d, who, conversation_id, lambda: decide.cancel(d, who, draft_id))
     return decided(request, d, who, draft_id, lambda: decide.cancel(d, who, draft_id), message=message)
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-from urllib.parse import urlencode
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.responses import Response
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
 
 from pipeline.deployment import Deployment
 from store.audit import sha
 from store.desk import inbox
-from store.desk.inbox import VIEWS, Wanted
 from store.people import Principal
 from store.sight import sight
-from web.console_context import service_names
+from web.console_context import bar, service_names
+from web.console_filters import Filters, query_of, wanted_of
 from web.deps import Deployed, StaffDep
 from web.pages import is_htmx, page, rendered
 
@@ -23,20 +22,23 @@ LIMIT = 100
 LIST = "console/inbox/_list.html"
 
 
-def _filters(
-    view: str = "needs", platform: str = "", service: str = "", urgency: str = "", mine: str = "", q: str = ""
-) -> dict[str, str]:
-    given = {"view": view if view in VIEWS else "needs", "platform": platform, "service": service}
-    return given | {"urgency": urgency, "mine": "yes" if mine else "", "q": q.strip()[:200]}
-
-
-Filters = Annotated[dict[str, str], Depends(_filters)]
-
-
 @router.get("/console/")
 def inbox_page(request: Request, d: Deployed, who: StaffDep, filters: Filters) -> Response:
     """Conversations that need a person; a changed filter asks for the list alone."""
-    return page(request, LIST if is_htmx(request) else "console/inbox/page.html", **context(d, who, filters, request))
+    found = context(d, who, filters, request)
+    if is_htmx(request):
+        return page(request, LIST, **found)
+    return page(request, "console/inbox/page.html", **found | bar(d, who))
+
+
+@router.get("/console/next")
+def next_conversation(d: Deployed, who: StaffDep, filters: Filters, after: int = 0, back: str = "") -> Response:
+    """On to the next conversation of the view, as the view stands now; to the inbox when there is no other."""
+    with d.store.reading() as session:
+        found = inbox.beside(session, wanted_of(filters, who), sight(who, d.services), after, back=bool(back))
+    query = f"?{query_of(filters)}" if query_of(filters) else ""
+    to = "/console/" if found is None else f"/console/conversations/{found}"
+    return RedirectResponse(to + query, status_code=303)
 
 
 @router.get("/console/inbox")
@@ -48,10 +50,7 @@ def inbox_list(request: Request, d: Deployed, who: StaffDep, filters: Filters, s
 
 def context(d: Deployment, who: Principal, filters: dict[str, str], request: Request) -> dict[str, Any]:
     """The list, and a mark of how it reads."""
-    wanted = Wanted(
-        **{name: filters[name] for name in ("view", "platform", "service", "urgency", "q")},
-        owner_id=(who.staff_id or 0) if filters["mine"] else None,
-    )
+    wanted = wanted_of(filters, who)
     seen = sight(who, d.services)
     with d.store.reading() as session:
         found = {"lines": inbox.lines(session, wanted, seen, limit=LIMIT), "counts": inbox.counts(session, seen)}
@@ -64,7 +63,7 @@ def context(d: Deployment, who: Principal, filters: dict[str, str], request: Req
         "platforms": sorted({account.platform for account in d.settings.accounts.values()}),
         "services": d.services,
         "service_names": service_names(d),
-        "query": urlencode({name: value for name, value in filters.items() if value}),
+        "query": query_of(filters),
         "limit": LIMIT,
         "seen": "",
     }

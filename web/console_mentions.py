@@ -12,8 +12,9 @@ from pipeline import decide
 from store.desk import thread
 from store.people import Principal
 from store.sight import sight
-from web.console_context import show_desk, tried
-from web.console_inbox import LIST, Filters, context
+from web.console_context import bar, show_desk, tried, undone
+from web.console_filters import Filters
+from web.console_inbox import LIST, context
 from web.deps import Deployed, StaffResponder
 from web.pages import is_htmx, page
 
@@ -69,18 +70,38 @@ def correct(
 
 
 @router.post("/console/mentions/{mention_id}/dismiss")
-def dismiss(request: Request, d: Deployed, who: StaffResponder, mention_id: int, reason: Said = "") -> Response:
+def dismiss(
+    request: Request,
+    d: Deployed,
+    who: StaffResponder,
+    mention_id: int,
+    filters: Filters,
+    reason: Said = "",
+    back: Said = "",
+) -> Response:
     """Nothing is to be done."""
 
     def act() -> object:
         return decide.dismiss(d, who, mention_id, reason=reason)
 
-    return said_of(request, d, who, mention_id, act, "Dismissed.")
+    if back.startswith("/console/?"):
+        trouble = tried(act, mention_id=mention_id)
+        if not is_htmx(request):
+            return _back(back)
+        told: dict[str, Any] = {"trouble": trouble, "back_to": None, "oob": True}
+        return page(
+            request, "console/inbox/_list_moved.html", **context(d, who, filters, request), **told, **bar(d, who)
+        )
+    return said_of(request, d, who, mention_id, act, "Dismissed.", done=True)
 
 
 @router.post("/console/mentions/{mention_id}/undismiss")
-def undismiss(request: Request, d: Deployed, who: StaffResponder, mention_id: int) -> Response:
-    """Take a dismissal back."""
+def undismiss(request: Request, d: Deployed, who: StaffResponder, mention_id: int, elsewhere: str = "") -> Response:
+    """Take a dismissal back, on its desk or from another page."""
+    if elsewhere and is_htmx(request):
+        with d.store.reading() as session:
+            conversation_id, _ = thread.conversation_of(session, mention_id=mention_id)
+        return undone(request, d, who, conversation_id, lambda: decide.undismiss(d, who, mention_id))
     return said_of(
         request,
         d,
@@ -126,7 +147,7 @@ def note(
 
 
 def said_of(
-    request: Request, d: Deployed, who: Principal, mention_id: int, act: Callable[[], object], message: str
+    request: Request, d: Deployed, who: Principal, mention_id: int, act: Callable[[], object], message: str, **more: Any
 ) -> Response:
     """Do it, then show the mention as it stands."""
     with d.store.reading() as session:
@@ -136,7 +157,7 @@ def said_of(
         return _back(f"/console/conversations/{conversation_id}#mention-{mention_id}")
     said = None if trouble else {"mention_id": mention_id, "message": message}
     where: dict[str, Any] = {"piece": "_mention_moved.html", "mention_id": mention_id}
-    return show_desk(request, d, who, conversation_id, **where, trouble=trouble, said=said)
+    return show_desk(request, d, who, conversation_id, **where, trouble=trouble, said=said, **more)
 
 
 def _about(

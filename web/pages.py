@@ -20,11 +20,15 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 import templates
+from pipeline.alarms import hours_and_minutes
 from store.audit import sha
 from store.types import now
 from web import words
 
 STATIC = Path(__file__).parent / "static"
+#: How much of a long post stands open, characters and lines.
+SHOWN_AT_ONCE, LINES_AT_ONCE = 1200, 20
+_PLAIN = str.maketrans("", "", "\n\t\r\u00a0")
 
 
 def page(request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
@@ -60,7 +64,9 @@ def _environment() -> Environment:
         "when": when,
         "day": day,
         "age": age,
+        "lasting": lasting,
         "visible": visible,
+        "fold": fold,
         "percent": lambda value: f"{value:.0%}",
         "word": words.word,
         "ticket_word": words.ticket_word,
@@ -110,6 +116,13 @@ def age(context: Context, moment: datetime) -> Markup:
 
 
 @pass_context
+def lasting(context: Context, moment: datetime) -> Markup:
+    """How long ago in hours and minutes, where minutes count."""
+    gone = context["now"] - moment
+    return _time(context, moment, f"{hours_and_minutes(gone)} ago" if gone.total_seconds() >= 60 else "just now")
+
+
+@pass_context
 def day(context: Context, moment: datetime) -> str:
     """A day in the city's zone, in the page's language."""
     return format_date(_local(context, moment).date(), "long", locale=context["lang"])
@@ -117,7 +130,20 @@ def day(context: Context, moment: datetime) -> str:
 
 def visible(text: str) -> Markup:
     """A resident's words with what hides in them made visible: directions, zero-width and control characters."""
+    if text.translate(_PLAIN).isprintable():  # nothing hides in most posts, and some are long
+        return escape(text)
     return Markup("").join(_marked(text))
+
+
+def fold(text: str) -> tuple[str, str]:
+    """The beginning of a long text, and the rest of it; nothing for a rest that is not worth a click."""
+    lines = text.splitlines(keepends=True)
+    end = min(SHOWN_AT_ONCE, len("".join(lines[:LINES_AT_ONCE])))
+    if len(text) - end < SHOWN_AT_ONCE // 4 and len(lines) <= LINES_AT_ONCE + 5:
+        return text, ""
+    space = text.rfind(" ", end - 80, end)
+    cut = space + 1 if space > 0 and end == SHOWN_AT_ONCE else end
+    return text[:cut], text[cut:]
 
 
 def _marked(text: str) -> Iterator[Markup]:

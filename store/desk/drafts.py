@@ -19,6 +19,8 @@ from store.tables import (
     TicketRow,
 )
 
+#: Why a draft has no text: the drafting stage's words for what suggests no reply.
+NO_REPLY = "no reply needed"
 #: Draft states that are history: something else stands in their place.
 PAST = frozenset({"superseded", "cancelled", "expired"})
 
@@ -112,6 +114,12 @@ class DraftCard:
     def matters(self) -> bool:
         """Whether it is more than history."""
         return self.state not in PAST
+
+    @property
+    def suggests_no_reply(self) -> bool:
+        """Whether nothing was written on purpose, and nobody took it up since."""
+        written = self.text or self.edited_by or (self.proposal and self.proposal.state == "pending")
+        return self.state == "pending" and self.no_text_reason == NO_REPLY and not written
 
     @property
     def open(self) -> bool:

@@ -1,7 +1,6 @@
 """The inbox: conversations that need a person, those in danger first."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +9,7 @@ from sqlmodel import Session, col
 
 from store import sight
 from store.desk.assessed import Assessed, as_it_stands, corrections_of, latest, lay_over
+from store.desk.drafts import NO_REPLY
 from store.sight import Sight
 from store.tables import (
     AlarmRow,
@@ -21,10 +21,11 @@ from store.tables import (
     MentionRevisionRow,
     MentionRow,
     PlaceRow,
+    RequestProposalRow,
     StaffRow,
 )
 
-VIEWS = ("needs", "held", "waiting", "all")
+VIEWS = ("needs", "quiet", "held", "waiting", "all")
 #: Draft states that wait for a person.
 WAITING_FOR_STAFF = ("pending", "manual", "failed")
 _SHOWN: tuple[Any, ...] = (
@@ -52,6 +53,7 @@ class Wanted:
     urgency: str = ""
     owner_id: int | None = None
     q: str = ""
+    also: int | None = None  #: a conversation that keeps its place in the order though it left the view
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,12 +77,14 @@ class AlarmLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
-    """One conversation: its most urgent mention speaks for it."""
+    """One conversation: the newest of its most urgent mentions speaks for it."""
 
     conversation_id: int
     mention_id: int
     platform: str
     author: str | None  #: handle
+    name: str
+    others: tuple[tuple[str | None, str], ...]  #: handle and name of who else wrote, in this view
     excerpt: str
     language: str
     assessed: Assessed | None
@@ -103,6 +107,7 @@ class Counts:
 
     alarms: int
     needs: int
+    quiet: int
     held: int
     waiting: int
 
@@ -123,19 +128,23 @@ def counts(session: Session, seen: Sight) -> Counts:
         select(func.count(func.distinct(MentionRow.conversation_id)))
         .where(col(MentionRow.id).in_(_of_view(view)), sight.mentions(seen))
         .scalar_subquery()
-        for view in ("alarms", "needs", "held", "waiting")
+        for view in ("alarms", "needs", "quiet", "held", "waiting")
     ]
-    alarms, needs, held, waiting = session.execute(select(*parts)).one()
-    return Counts(alarms=alarms, needs=needs, held=held, waiting=waiting)
+    alarms, needs, quiet, held, waiting = session.execute(select(*parts)).one()
+    return Counts(alarms=alarms, needs=needs, quiet=quiet, held=held, waiting=waiting)
 
 
-def neighbours(ids: Iterable[int], conversation_id: int) -> tuple[int | None, int | None]:
-    """The conversations before and after one in an order of the inbox."""
-    order = list(ids)
-    if conversation_id not in order:
-        return None, order[0] if order else None
-    place = order.index(conversation_id)
-    return (order[place - 1] if place else None), (order[place + 1] if place + 1 < len(order) else None)
+def beside(session: Session, wanted: Wanted, seen: Sight, conversation_id: int, *, back: bool = False) -> int | None:
+    """The next conversation of a view, or the one before; after the last comes the first. None: there is no other."""
+    query = _query(replace(wanted, also=conversation_id), seen).with_only_columns(
+        col(MentionRow.conversation_id), maintain_column_froms=True
+    )
+    order = list(dict.fromkeys(session.execute(query).scalars()))
+    if back:
+        order.reverse()
+    place = order.index(conversation_id) if conversation_id in order else -1
+    around = order[place + 1 :] + order[: max(place, 0)]
+    return around[0] if around else None
 
 
 def _of_view(view: str) -> Any:
@@ -155,10 +164,30 @@ def _of_view(view: str) -> Any:
         "all": select(col(MentionRow.id)),
         "needs": union(
             alarms,
-            drafts.where(col(DraftRow.state).in_(WAITING_FOR_STAFF)),
+            drafts.where(col(DraftRow.state).in_(WAITING_FOR_STAFF), col(DraftRow.id).not_in(_quiet())),
         ),
+        "quiet": drafts.where(col(DraftRow.id).in_(_quiet()), col(DraftRow.mention_id).not_in(alarms)),
     }
     return views[view]
+
+
+def _quiet() -> Any:
+    """Ids of the drafts that suggest no reply: nothing written, nothing proposed, nobody took it up, no haste."""
+    proposed = select(col(RequestProposalRow.draft_id)).where(col(RequestProposalRow.state) == "pending")
+    return (
+        select(col(DraftRow.id))
+        .join(MentionRow, col(MentionRow.id) == col(DraftRow.mention_id))
+        .outerjoin(AssessmentRow, col(AssessmentRow.id) == latest(MentionRow.id))
+        .where(
+            col(DraftRow.state) == "pending",
+            col(DraftRow.no_text_reason) == NO_REPLY,
+            col(DraftRow.edited_by).is_(None),
+            col(DraftRow.needs_review).is_(False),
+            col(DraftRow.id).not_in(proposed),
+            func.coalesce(as_it_stands("urgency"), "normal") == "normal",
+        )
+        .correlate(None)
+    )
 
 
 def _query(wanted: Wanted, seen: Sight) -> Select[*tuple[Any, ...]]:
@@ -186,7 +215,10 @@ def _query(wanted: Wanted, seen: Sight) -> Select[*tuple[Any, ...]]:
         .outerjoin(AlarmRow, and_(col(AlarmRow.mention_id) == col(MentionRow.id), col(AlarmRow.outcome).is_(None)))
         .outerjoin(PlaceRow, col(PlaceRow.id) == col(MentionRow.place_id))
         .outerjoin(StaffRow, col(StaffRow.id) == col(ConversationRow.owner_id))
-        .where(col(MentionRow.id).in_(_of_view(wanted.view)), sight.mentions(seen), *_asked(wanted, urgency))
+        .where(
+            sight.mentions(seen),
+            _also(wanted, and_(col(MentionRow.id).in_(_of_view(wanted.view)), *_asked(wanted, urgency))),
+        )
         .order_by(
             case((col(AlarmRow.id).is_not(None), 0), else_=1) if wanted.view != "all" else col(MentionRow.historic),
             rank if wanted.view != "all" else newest_first,
@@ -196,6 +228,10 @@ def _query(wanted: Wanted, seen: Sight) -> Select[*tuple[Any, ...]]:
             col(MentionRow.id),
         )
     )
+
+
+def _also(wanted: Wanted, fits: Any) -> Any:
+    return fits if wanted.also is None else or_(fits, col(MentionRow.conversation_id) == wanted.also)
 
 
 def _asked(wanted: Wanted, urgency: Any) -> list[Any]:
@@ -220,14 +256,19 @@ def _asked(wanted: Wanted, urgency: Any) -> list[Any]:
 
 
 def _line(group: list[Any], corrections: dict[int, dict[str, Any]]) -> Line:
-    row = group[0]
+    row = min(group, key=lambda one: _speaks_first(one, corrections))
     mention, thread, draft, place = row.MentionRow, row.ConversationRow, row.DraftRow, row.PlaceRow
     assessed = lay_over(row.AssessmentRow, corrections.get(mention.id, {}))
+    writers = dict.fromkeys(
+        _writer(one) for one in sorted(group, key=lambda one: -one.MentionRow.posted_at.timestamp())
+    )
     return Line(
         conversation_id=thread.id,
         mention_id=mention.id,
         platform=thread.platform,
-        author=row.IdentityRow.handle if row.IdentityRow else None,
+        author=_writer(row)[0],
+        name=_writer(row)[1],
+        others=tuple(one for one in writers if one != _writer(row)),
         excerpt=_excerpt(row.ContentRow.text or ""),
         language=(assessed.language if assessed else mention.language) or "",
         assessed=assessed,
@@ -243,6 +284,17 @@ def _line(group: list[Any], corrections: dict[int, dict[str, Any]]) -> Line:
         alarm=alarm_line(row.AlarmRow) if row.AlarmRow else None,
         mentions=len(group),
     )
+
+
+def _speaks_first(row: Any, corrections: dict[int, dict[str, Any]]) -> tuple[bool, int, float]:
+    """Where a mention stands among those of its conversation: in danger first, then urgent, then new."""
+    assessed = lay_over(row.AssessmentRow, corrections.get(row.MentionRow.id, {}))
+    rank = {"emergency": 0, "high": 1}.get((assessed.urgency.value if assessed else None) or "", 2)
+    return row.AlarmRow is None, rank, -row.MentionRow.posted_at.timestamp()
+
+
+def _writer(row: Any) -> tuple[str | None, str]:
+    return (row.IdentityRow.handle, row.IdentityRow.name) if row.IdentityRow else (None, "")
 
 
 def alarm_line(row: AlarmRow) -> AlarmLine:

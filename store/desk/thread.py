@@ -115,10 +115,15 @@ class MentionCard:
     contact_rules: tuple[str, ...]
 
     @property
+    def in_danger(self) -> bool:
+        """Whether an alarm is open here."""
+        return self.alarm is not None and self.alarm.outcome is None
+
+    @property
     def needs_a_person(self) -> bool:
         """Whether a decision is open here."""
         undecided = any(draft.state in {"pending", "held", "manual", "failed"} for draft in self.drafts)
-        return undecided or (self.alarm is not None and self.alarm.outcome is None)
+        return undecided or self.in_danger
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,7 +138,7 @@ class Thread:
     sensitive: bool
     due_at: datetime | None
     posts: tuple[Post, ...]
-    cards: tuple[MentionCard, ...]  #: those that need a person first
+    cards: tuple[MentionCard, ...]  #: those in danger first, then those that need a person
     notes: tuple[NoteCard, ...]
 
     def card(self, mention_id: int) -> MentionCard:
@@ -171,7 +176,7 @@ def thread(session: Session, conversation_id: int, seen: Sight) -> Thread:
         posts=tuple(
             sorted([*posts.values(), *_ours(session, conversation_id, ids)], key=lambda p: (p.posted_at, p.seq))
         ),
-        cards=tuple(sorted(cards, key=lambda card: (not card.needs_a_person, order[card.id]))),
+        cards=tuple(sorted(cards, key=lambda card: (not card.in_danger, not card.needs_a_person, order[card.id]))),
         notes=_notes(session, conversation_id),
     )
 

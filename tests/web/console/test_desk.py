@@ -310,7 +310,7 @@ def test_an_emergency_shows_its_reason_and_takes_no_other_words(city: City, desk
     assert text.has_attr("readonly")
     assert "911" in text.get_text()
     assert "gas leak, by words" in page.get_text()
-    assert "Posted 3 minutes ago" in page.get_text()
+    assert "Posted 3 min ago" in page.get_text()
     done = desk.post(f"/console/mentions/{mention}/acknowledge", {"emergency": "no"})
     assert "Not an emergency by approver" in done.get_text(" ", strip=True)
 
@@ -361,28 +361,99 @@ def test_notes_and_owner(city: City, desk: Desk) -> None:
     assert "The note is empty" in empty.get_text()
 
 
-def test_the_desk_says_when_the_conversation_moved_on(city: City, desk: Desk) -> None:
-    mention = city.hears("Pothole at 500 Oak Street", thread="t")
-    polled = str(desk.get(at(city, mention)).select_one("#news")["hx-get"])  # type: ignore[index]  # there is one
+def polled(desk: Desk, page: BeautifulSoup) -> Any:
+    """What the open page asks for every two seconds."""
+    return desk.client.get(str(page.select_one("#news")["hx-get"]), headers={"HX-Request": "true"})  # type: ignore[index]  # there is one
 
-    before = desk.client.get(polled)
-    city.hears("And another", author="b", thread="t")
-    after = desk.client.get(polled)
+
+def test_the_desk_is_told_piece_by_piece_what_changed(city: City, desk: Desk) -> None:
+    mention = city.hears("Pothole at 500 Oak Street", thread="t")
+    page = desk.get(at(city, mention))
+
+    before = polled(desk, page)
+    other = city.hears("And another", author="b", thread="t")
+    after = polled(desk, page)
+    came = BeautifulSoup(after.text, "html.parser").select("[data-live]")
+    pieces = {str(one["id"]): one["data-mark"] for one in came}
 
     assert before.status_code == 204
-    assert "moved on" in after.text
+    assert list(pieces) == ["news", "posts", f"mention-{mention}", f"mention-{other}", "about"]
+    assert pieces["about"] == page.select_one("#about")["data-mark"]  # type: ignore[index]  # there is one
+    assert pieces["posts"] != page.select_one("#posts")["data-mark"]  # type: ignore[index]  # ditto
 
 
-def test_a_draft_on_its_way_tells_when_it_arrived(city: City, desk: Desk) -> None:
-    day = a_day(city)
-    draft = city.draft_of(day.sent)
+@pytest.mark.parametrize("what", ["hold", "note", "edit", "dismiss", "assign"])
+def test_whatever_a_colleague_does_reaches_the_open_desk(city: City, desk: Desk, what: str) -> None:
+    mention = city.hears("Pothole at 500 Oak Street")
+    page, draft, thread, me = desk.get(at(city, mention)), city.draft_of(mention), city.mention(mention), who(city)
+    d, conversation = city.deployment, thread.conversation_id
 
-    piece = desk.client.get(f"/console/drafts/{draft.id}?seen=approved", headers={"HX-Request": "true"})
-    same = desk.client.get(f"/console/drafts/{draft.id}?seen=sent", headers={"HX-Request": "true"})
+    acts: dict[str, Callable[[], object]] = {
+        "hold": lambda: decide.hold(d, me, draft.id, reason="the crew is out"),
+        "note": lambda: decide.note(d, me, conversation, text="Called them"),
+        "edit": lambda: decide.edit(d, me, draft.id, version=draft.version, text="Better words"),
+        "dismiss": lambda: decide.dismiss(d, me, mention, reason="A test"),
+        "assign": lambda: decide.assign(d, me, conversation, to=me.by),
+    }
+    acts[what]()
 
-    assert "https://x.example/alderfalls/status/777" in piece.text
-    assert "hx-swap-oob" in piece.text
-    assert same.status_code == 204
+    assert polled(desk, page).status_code == 200
+
+
+def test_an_approval_leads_on_and_is_undone_from_the_next_conversation(city: City, desk: Desk) -> None:
+    first = city.hears("Pothole at 500 Oak Street", author="a", ago=timedelta(hours=3))
+    second = city.hears("Pothole at 900 Pine Street", author="b", ago=timedelta(hours=2))
+    city.hears("Pothole at 1200 Cedar Street", author="c", ago=timedelta(hours=1))
+    _, draft_id, form = open_desk(city, desk, first)
+
+    approved = desk.post(f"/console/drafts/{draft_id}/approve", form)
+    onward = approved.select_one(f"#d{draft_id}-next")
+    assert onward is not None
+    there = desk.client.get(str(onward["href"]))
+    bar = BeautifulSoup(there.text, "html.parser").select_one("#undo")
+    assert bar is not None
+    undo = bar.select_one("form")
+    assert undo is not None
+    done = desk.post(str(undo["hx-post" if desk.htmx else "action"]))
+
+    assert there.url.path == at(city, second)
+    assert "the reply to @a" in bar.get_text(" ", strip=True)
+    assert button(bar, "Undo")
+    assert city.draft_of(first).state == "pending"
+    assert "Undone" in done.get_text() or button(done, "Approve")
+
+
+def test_after_the_last_conversation_comes_the_inbox(city: City, desk: Desk) -> None:
+    only = city.hears("Pothole at 500 Oak Street")
+
+    there = desk.client.get(f"/console/next?after={city.mention(only).conversation_id}&view=needs")
+
+    assert there.url.path == "/console/"
+
+
+def test_a_post_without_a_suggested_reply_is_settled_with_its_first_button(city: City, desk: Desk) -> None:
+    mention = city.hears("Taxes go up, roads go down", intent="complaint", service_code=None, place=None)
+    page = desk.get(at(city, mention))
+    first = page.select("#cards button[type=submit]")[0]
+    buttons = [one.get_text(strip=True) for one in page.select(f"#mention-{mention} button")]
+
+    done = desk.post(f"/console/mentions/{mention}/dismiss", {"reason": "No reply needed"})
+
+    assert "No reply needed" in buttons
+    assert buttons.index("No reply needed") < buttons.index("Save")
+    assert first is not None
+    assert button(done, "Undo dismissal")
+    assert city.mention(mention).state == "dismissed"
+
+
+def test_a_very_long_post_stands_folded(city: City, desk: Desk) -> None:
+    mention = city.hears("Pothole at 500 Oak Street " + "word " * 19_000 + "the end")
+
+    posts = desk.get(at(city, mention)).select_one("#posts")
+
+    assert posts is not None
+    assert len(posts.select(".hk-words")[0].get_text()) < 1300
+    assert posts.select("details .hk-words")[0].get_text().endswith("the end")
 
 
 def test_a_sent_reply_is_taken_back_with_a_reason(city: City, desk: Desk) -> None:

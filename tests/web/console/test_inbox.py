@@ -61,6 +61,55 @@ def test_filters(city: City, desk: Desk, query: str, left: list[str]) -> None:
     assert excerpts(desk.get(f"/console/?{query}")) == left
 
 
+def test_what_suggests_no_reply_has_a_view_of_its_own(city: City, desk: Desk) -> None:
+    quiet = city.hears("Taxes go up", intent="complaint", service_code=None, place=None, author="gene")
+    city.hears("Pothole at 500 Oak Street", author="a")
+    city.hears("No words for this", intent="other", service_code=None, place=None, urgency="high", author="b")
+    city.hears("gas", intent="other", service_code=None, place=None, urgency="emergency", author="c")
+
+    usual, own = desk.get("/console/"), desk.get("/console/?view=quiet")
+
+    assert excerpts(usual) == ["gas", "No words for this", "Pothole at 500 Oak Street"]
+    assert excerpts(own) == ["Taxes go up"]
+    link = usual.select_one("#inbox-counts a[href='/console/?view=quiet']")
+    assert link is not None
+    assert link.get_text(" ", strip=True) == "1 with no reply suggested"
+    form = button(own, "No reply needed").find_parent("form")
+    sent = {str(one["name"]): one["value"] for one in form.select("input")}  # type: ignore[union-attr]  # it has one
+    after = desk.post(str(form["hx-post" if desk.htmx else "action"]), sent)  # type: ignore[index]  # ditto
+    assert excerpts(after) == []
+    assert city.mention(quiet).state == "dismissed"
+    undo = after.select_one("#undo form")
+    assert undo is not None
+    desk.post(str(undo["hx-post" if desk.htmx else "action"]))
+    assert excerpts(desk.get("/console/?view=quiet")) == ["Taxes go up"]
+
+
+def test_a_thread_of_several_says_who_and_shows_the_newest(city: City, desk: Desk) -> None:
+    for hours, author in ((3, "ann"), (2, "bob"), (1, "cem")):
+        city.hears(f"pothole of {author}", author=author, thread="t", ago=timedelta(hours=hours))
+
+    page = desk.get("/console/")
+
+    assert excerpts(page) == ["pothole of cem"]
+    line = page.select_one(".hk-line__who")
+    assert line is not None
+    assert line.get_text(" ", strip=True) == "3 mentions @cem (shown: the newest) @bob @ann"
+
+
+def test_the_filters_follow_to_the_desk_and_on(city: City, desk: Desk) -> None:
+    city.hears("one", author="alice", urgency="high")
+    city.hears("two", author="bob")
+    city.hears("three", author="cem", urgency="high")
+
+    page = desk.get("/console/?urgency=high")
+    there = desk.get(str(page.select(".hk-line__link")[0]["href"]))
+    onward = desk.client.get(str(there.select_one("#next")["href"]))  # type: ignore[index]  # there is one
+
+    assert "urgency=high" in str(onward.url)
+    assert "three" in onward.text
+
+
 def test_mine_are_those_that_i_own(city: City, desk: Desk) -> None:
     mine = city.hears("mine", author="alice")
     city.hears("other", author="bob")
