@@ -1,4 +1,4 @@
-"""When each stage runs: APScheduler as the clock, one worker thread for what is due.
+"""When each stage runs: APScheduler as the clock, a worker thread for what is due, another that looks out for danger.
 
 The clock only starts rounds; what is to be done stands in the work rows, so a round that is missed, late or doubled
 loses nothing and repeats nothing.
@@ -70,13 +70,17 @@ class InProcess(Waker):
 
 
 class Runner:
-    """The clock and the worker of one process."""
+    """The clock and the worker of one process, and the lookout: a call that hangs must keep no alarm from ringing."""
 
     def __init__(self, deployment: Deployment, *, polling: bool = True) -> None:
         self._deployment = deployment
         self._waker: Waker = InProcess()
         self._stopping = threading.Event()
-        self._worker = threading.Thread(target=self._work, name="worker", daemon=True)
+        both = {"worker": rounds.act, "lookout": rounds.understand}
+        self._workers = [
+            threading.Thread(target=self._work, args=(name, step), name=name, daemon=True)
+            for name, step in both.items()
+        ]
         self._busy = threading.Lock()
         self._role: IO[str] | None = None
         pool = ThreadPoolExecutor(max_workers=max(2, len(deployment.accounts()) + 1))
@@ -132,15 +136,15 @@ class Runner:
     def _hear_crm(self) -> None:
         rounds.poll_crm(self._deployment)
 
-    def _work(self) -> None:
-        process = self._guarded("work", self._process)
+    def _work(self, name: str, step: Callable[[Deployment], int]) -> None:
+        process = self._guarded(name, partial(self._process, step))
         while not self._stopping.is_set():
             process()
             self._waker.wait(IDLE)
 
-    def _process(self) -> None:
-        while not self._stopping.is_set() and self._due() and rounds.process(self._deployment):
-            pass
+    def _process(self, step: Callable[[Deployment], int]) -> None:
+        while not self._stopping.is_set() and self._due() and step(self._deployment):
+            self._waker.wake()  # what one has read, the other drafts for
 
     def _due(self) -> bool:
         """A look that takes no write lock: most of the time there is nothing to do."""
@@ -155,7 +159,8 @@ class Runner:
         """
         self._role = take_role(self._deployment)
         _ = self._deployment.classifier
-        self._worker.start()
+        for worker in self._workers:
+            worker.start()
         self._clock.start()
 
     def stop(self) -> bool:
@@ -165,12 +170,13 @@ class Runner:
         until = time.monotonic() + STOP_WITHIN
         if self._clock.running:
             threading.Thread(target=self._clock.shutdown, daemon=True).start()
-        self._worker.join(max(0.0, until - time.monotonic()))
+        for worker in self._workers:
+            worker.join(max(0.0, until - time.monotonic()))
         while self._clock.running and time.monotonic() < until:
             time.sleep(0.05)
         if self._role is not None:
             self._role.close()
-        return not self._worker.is_alive() and not self._clock.running
+        return not any(worker.is_alive() for worker in self._workers) and not self._clock.running
 
 
 def take_role(deployment: Deployment) -> IO[str] | None:

@@ -52,9 +52,18 @@ def poll_crm(deployment: Deployment) -> Round:
 
 def process(deployment: Deployment, *, worker: str = WORKER) -> int:
     """Take everything that is due a step further, once; gives how much was done. Alarms come first."""
+    return understand(deployment, worker=worker) + act(deployment, worker=worker)
+
+
+def understand(deployment: Deployment, *, worker: str = WORKER) -> int:
+    """Read what is new, and ring for who is in danger: never behind a call to a platform or a CRM that hangs."""
     done = assess.assess_due(deployment, worker=worker)
-    done += alarms.ring(deployment)
-    done += draft.draft_due(deployment, worker=worker)
+    return done + alarms.ring(deployment)
+
+
+def act(deployment: Deployment, *, worker: str = WORKER) -> int:
+    """Draft, file, post and retract what is due; gives how much was done."""
+    done = draft.draft_due(deployment, worker=worker)
     done += act_tickets.file_due(deployment, worker=worker)
     done += act_replies.send_due(deployment, worker=worker)
     done += act_replies.retract_due(deployment, worker=worker)

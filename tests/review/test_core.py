@@ -16,6 +16,7 @@ from errors import Refused
 from pipeline import act_replies, act_tickets, assess, decide, follow_up, listen
 from pipeline.deployment import Deployment
 from sandbox.running import Running, running
+from scheduler import Runner
 from store import facts, intake
 from store.refusals import Conflict
 from store.tables import (
@@ -30,7 +31,7 @@ from store.tables import (
 from store.types import now
 from tests.deployments import DEMO, FACEBOOK, X, deployment, laid_over, principal
 from tests.fakes import ScriptedClassifier
-from tests.pipeline.city import City
+from tests.pipeline.city import City, wait_for
 from vocabulary import Author, HeardHow, Mention, OwnPost, Page
 
 Opened = Callable[..., City]
@@ -419,3 +420,20 @@ def test_a_post_that_becomes_a_cry_for_help_by_an_edit_rings_anew(city: City) ->
     city.round()
 
     assert len(city.all(AlarmRow, col(AlarmRow.outcome).is_(None))) == 1
+
+
+def test_an_alarm_does_not_wait_for_a_crm_that_hangs(open_city: Opened) -> None:
+    city = open_city(crm={"read_within": 3})
+    drafts = [city.report(f"There is a pothole at {number} Oak Street", author=f"a{number}") for number in (120, 520)]
+    city.ctl.faults("open311.create", kind="timeout", seconds=4, count=2)
+    for draft in drafts:
+        city.approve(draft, parts=["request"])
+    runner = Runner(city.deployment, polling=False)
+    runner.start()
+    try:
+        wait_for(lambda: city.all(TicketRow, TicketRow.state == "sending"), within=5)
+        take(city, a_mention(text=CRY))
+        wait_for(lambda: city.all(AlarmRow), within=2)
+        assert city.all(TicketRow, TicketRow.state == "sending")
+    finally:
+        runner.stop()
