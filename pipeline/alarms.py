@@ -32,6 +32,11 @@ def raise_alarm(session: Session, mention: MentionRow, *, reason: str, self_harm
         audit.append(session, by="system", action="alarm.raised", subject=f"alarm:{row.id}")
     elif row.mention_id != mention.id:
         row.repeats += 1
+        if (
+            mention.identity_id is None
+            or session.get_one(MentionRow, row.mention_id).identity_id != mention.identity_id
+        ):
+            row.last_notified_at = None  # somebody else cries: that is told at once, not with the next reminder
     row.self_harm = row.self_harm or self_harm
     session.add(row)
     return row

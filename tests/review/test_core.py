@@ -437,3 +437,16 @@ def test_an_alarm_does_not_wait_for_a_crm_that_hangs(open_city: Opened) -> None:
         assert city.all(TicketRow, TicketRow.state == "sending")
     finally:
         runner.stop()
+
+
+def test_another_residents_cry_on_the_same_thread_is_told_at_once(city: City) -> None:
+    root = city.post("Storm tonight", platform="facebook", as_="city")
+    city.said(CRY, platform="facebook", author="bob", in_reply_to=root)
+    told = city.one(AlarmRow).last_notified_at
+
+    city.said(CRY, platform="facebook", author="eve", in_reply_to=root)
+
+    again = city.one(AlarmRow).last_notified_at
+    assert told is not None
+    assert again is not None
+    assert again > told
