@@ -27,7 +27,7 @@ from web import words
 
 STATIC = Path(__file__).parent / "static"
 #: How much of a long post stands open, characters and lines.
-SHOWN_AT_ONCE, LINES_AT_ONCE = 1200, 20
+SHOWN_AT_ONCE, LINES_AT_ONCE = 900, 18
 _PLAIN = str.maketrans("", "", "\n\t\r\u00a0")
 
 

@@ -36,6 +36,7 @@ class Day:
     gone: int
     crowd: int
     by_hand: int
+    quiet: int
     request_id: int
     token: str
 
@@ -68,6 +69,7 @@ def a_day(city: City) -> Day:
         gone=city.hears("I take this back", author="gone", thread="crowd"),
         crowd=city.hears("Same here, pothole at 620 Oak Street", author="pat", thread="crowd"),
         by_hand=city.hears("Nobody told the city of the pothole at 800 Elm Street", author="eve", heard_how=SEARCH),
+        quiet=city.hears("Taxes up, roads down", intent="complaint", service_code=None, place=None, author="gene"),
         request_id=0,
         token="",
     )
