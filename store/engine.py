@@ -14,6 +14,8 @@ from sqlmodel import Session
 from errors import ConfigError
 
 BUSY_TIMEOUT_MS = 10_000
+#: What ``BEGIN IMMEDIATE`` does on SQLite; the number is ours alone. Each statement after it sees what was committed.
+ONE_WRITER = "SELECT pg_advisory_xact_lock(4826114073)"
 
 
 class Store:
@@ -35,9 +37,12 @@ class Store:
     def writing(self) -> Iterator[Session]:
         """A transaction: committed at the end of the block, undone if it raises.
 
-        On SQLite it takes the write lock at once, so that it can't fail half-way for another writer's sake.
+        It takes the write lock at once, so that it can't fail half-way for another writer's sake, and so that what it
+        reads stays true until it is committed: claims and the chain of the log stand on that.
         """
         with Session(self._writer, expire_on_commit=False) as session, session.begin():
+            if not self.is_sqlite:
+                session.execute(text(ONE_WRITER))
             yield session
 
     @property

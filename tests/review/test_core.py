@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +19,8 @@ from pipeline import act_replies, act_tickets, assess, decide, follow_up, listen
 from pipeline.deployment import Deployment
 from sandbox.running import Running, running
 from scheduler import Runner
-from store import facts, intake
+from store import audit, facts, intake, migrate
+from store.engine import open_store
 from store.refusals import Conflict
 from store.tables import (
     AccountRow,
@@ -450,3 +453,29 @@ def test_another_residents_cry_on_the_same_thread_is_told_at_once(city: City) ->
     assert told is not None
     assert again is not None
     assert again > told
+
+
+@pytest.mark.skipif("HARKEN_TEST_POSTGRES" not in os.environ, reason="HARKEN_TEST_POSTGRES names no empty database")
+def test_on_postgresql_too_writers_wait_for_each_other() -> None:
+    store = open_store(os.environ["HARKEN_TEST_POSTGRES"])
+    migrate.upgrade(store)
+    refused: list[Exception] = []
+
+    def write() -> None:
+        for _ in range(20):
+            try:
+                with store.writing() as session:
+                    audit.append(session, by="test", action="test.written", subject="test:1")
+            except Exception as err:  # noqa: BLE001  a thread's failure must reach the test
+                refused.append(err)
+
+    writers = [threading.Thread(target=write) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    with store.reading() as session:
+        assert audit.verify(session).holds
+    store.close()
+    assert refused == []
