@@ -38,6 +38,7 @@ from tests.pipeline.city import City, wait_for
 from vocabulary import Author, HeardHow, Mention, OwnPost, Page
 
 Opened = Callable[..., City]
+POSTGRES = os.environ.get("TEST_POSTGRES", "")  #: the URL of an empty database
 CRY = "Somebody is trapped in a burning car at 120 Oak Street"
 
 
@@ -455,9 +456,9 @@ def test_another_residents_cry_on_the_same_thread_is_told_at_once(city: City) ->
     assert again > told
 
 
-@pytest.mark.skipif("HARKEN_TEST_POSTGRES" not in os.environ, reason="HARKEN_TEST_POSTGRES names no empty database")
+@pytest.mark.skipif(not POSTGRES, reason="TEST_POSTGRES names no empty database")
 def test_on_postgresql_too_writers_wait_for_each_other() -> None:
-    store = open_store(os.environ["HARKEN_TEST_POSTGRES"])
+    store = open_store(POSTGRES)
     migrate.upgrade(store)
     refused: list[Exception] = []
 
