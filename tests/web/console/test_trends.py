@@ -132,6 +132,20 @@ def test_many_services_are_five_lines_and_the_others(city: City, as_role: As) ->
     assert [cell.get_text() for cell in page.select("#trend-service_code tbody tr")[-1].find_all("td")][-2] == "2"
 
 
+def test_a_long_table_shows_ten_and_folds_the_others(city: City, as_role: As) -> None:
+    codes = [one.service_code for one in city.deployment.services][:13]
+    for code in codes:
+        hears(city, 1, timedelta(minutes=5), service_code=code)
+    counted(city)
+
+    section = shown(as_role("viewer"), week()).select_one("section:has(#trend-service_code-title)")
+
+    assert section is not None
+    tables = section.select(".hk-trend__pair table")
+    assert [len(table.select("tbody tr")) for table in tables] == [10, 3]
+    assert tables[1].find_parent("details") is not None
+
+
 def test_the_file_has_the_same_figures(viewer: TestClient) -> None:
     answer = viewer.get(f"/console/trends?{week()}&group=service_code&format=csv")
 
