@@ -28,6 +28,8 @@ from store.tables import (
 VIEWS = ("needs", "quiet", "held", "waiting", "all")
 #: Draft states that wait for a person.
 WAITING_FOR_STAFF = ("pending", "manual", "failed")
+#: Draft states whose reply is done with, though the request beside it may wait.
+REPLY_DECIDED = ("sent", "dry_run", "retracted")
 _SHOWN: tuple[Any, ...] = (
     MentionRow,
     ConversationRow,
@@ -165,15 +167,30 @@ def _of_view(view: str) -> Any:
         "needs": union(
             alarms,
             drafts.where(col(DraftRow.state).in_(WAITING_FOR_STAFF), col(DraftRow.id).not_in(_quiet())),
+            _left_over(),
         ),
         "quiet": drafts.where(col(DraftRow.id).in_(_quiet()), col(DraftRow.mention_id).not_in(alarms)),
     }
     return views[view]
 
 
+def _left_over() -> Any:
+    """Ids of the mentions whose reply is done with, and whose request waits."""
+    return (
+        select(col(DraftRow.mention_id))
+        .join(MentionRow, col(MentionRow.id) == col(DraftRow.mention_id))
+        .where(col(DraftRow.state).in_(REPLY_DECIDED), col(DraftRow.id).in_(_proposing()))
+        .where(col(MentionRow.state).not_in(("dismissed", "deleted")))
+    )
+
+
+def _proposing() -> Any:
+    """Ids of the drafts whose request nobody has decided."""
+    return select(col(RequestProposalRow.draft_id)).where(col(RequestProposalRow.state) == "pending")
+
+
 def _quiet() -> Any:
     """Ids of the drafts that suggest no reply: nothing written, nothing proposed, nobody took it up, no haste."""
-    proposed = select(col(RequestProposalRow.draft_id)).where(col(RequestProposalRow.state) == "pending")
     return (
         select(col(DraftRow.id))
         .join(MentionRow, col(MentionRow.id) == col(DraftRow.mention_id))
@@ -183,7 +200,7 @@ def _quiet() -> Any:
             col(DraftRow.no_text_reason) == NO_REPLY,
             col(DraftRow.edited_by).is_(None),
             col(DraftRow.needs_review).is_(False),
-            col(DraftRow.id).not_in(proposed),
+            col(DraftRow.id).not_in(_proposing()),
             func.coalesce(as_it_stands("urgency"), "normal") == "normal",
         )
         .correlate(None)

@@ -278,3 +278,25 @@ def test_short_lists_page_like_all_others(city: City, noun: str) -> None:
     assert (len(first["items"]), len(second["items"]), second["next"]) == (1, 1, None)
     assert first["items"] != second["items"]
     assert wrong.status_code == 400
+
+
+def test_a_request_left_over_when_its_reply_went_out_still_needs_a_person(city: City) -> None:
+    draft = city.draft_of(city.hears("A pothole at 500 Oak Street"))
+    city.session_of("approver")
+    decide.approve(city.deployment, APPROVER, draft.id, version=draft.version, parts=["reply"])
+    with city.deployment.store.writing() as session:
+        reply = session.exec(select(ReplyRow)).one()
+        outbound.confirm(session, reply, post_id="77", url="", sent_at=now())
+
+    def needs() -> list[int]:
+        with city.deployment.store.reading() as session:
+            seen = sight.sight(APPROVER, city.deployment.services)
+            return [line.mention_id for line in inbox.lines(session, inbox.Wanted(), seen)]
+
+    assert needs() == [draft.mention_id]
+    decide.dismiss(city.deployment, APPROVER, draft.mention_id, reason="no")
+    assert needs() == []
+    decide.undismiss(city.deployment, APPROVER, draft.mention_id)
+    version = city.draft_of(draft.mention_id).version
+    decide.reject(city.deployment, APPROVER, draft.id, version=version, reason="no", parts=["request"])
+    assert needs() == []
