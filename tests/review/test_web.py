@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from bs4 import BeautifulSoup
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
@@ -300,3 +301,15 @@ def test_a_request_left_over_when_its_reply_went_out_still_needs_a_person(city: 
     version = city.draft_of(draft.mention_id).version
     decide.reject(city.deployment, APPROVER, draft.id, version=version, reason="no", parts=["request"])
     assert needs() == []
+
+
+def test_who_may_hold_a_draft_may_release_it_on_the_desk(city: City) -> None:
+    draft = city.draft_of(city.hears("A pothole at 500 Oak Street"))
+    decide.hold(city.deployment, APPROVER, draft.id, reason="wait")
+
+    with person(city, "r@alderfalls.example", {"role": "responder"}) as desk:
+        page = BeautifulSoup(desk.get(f"/console/conversations/{draft.conversation_id}").text, "html.parser")
+
+    names = [one.get_text(strip=True) for one in page.find_all("button")]
+    assert "Release" in names
+    assert not [name for name in names if name.startswith("Approve")]
