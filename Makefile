@@ -5,7 +5,9 @@
 
 PORT ?= 8311#    demo: where Harken answers; the sandbox is on PORT+1
 RESET ?=#        demo: 1 starts over
-ARGS ?=#         test, cover: more for pytest, for example ARGS='-m "not slow"'
+ARGS ?=#         test, cover, bench: more for the command, for example ARGS='-m "not slow"'
+DATA ?= ../shared/data#  evaluate: the folder with the data sets
+CARD ?=#         evaluate: a file to write the model card to
 UPGRADE ?=#      lock: 1 takes the newest versions
 
 BIN := .venv/bin
@@ -68,6 +70,14 @@ fix: .venv/.dev ## format, and mend what ruff can mend
 .PHONY: cover
 cover: .venv/.dev .venv/.harken ## all tests with coverage; fails below the floor in pyproject.toml
 	@exec $(BIN)/python -m pytest -q -rs --cov --cov-report=term $(ARGS)
+
+.PHONY: evaluate
+evaluate: .venv/.base .venv/.harken ## how well the shipped model reads, by the held-out posts (DATA=../shared/data, CARD=FILE)
+	@exec $(BIN)/harken evaluate $(strip $(DATA)) $(if $(strip $(CARD)),--card $(strip $(CARD)))
+
+.PHONY: bench
+bench: .venv/.dev .venv/.harken ## how fast it is on this machine, as a table (ARGS=--json)
+	@exec $(BIN)/python -m tests.bench $(ARGS)
 
 # The locks say what the package index says, not what this machine's pip is set to.
 COMPILE := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= PIP_EXTRA_INDEX_URL= $(BIN)/pip-compile --quiet --generate-hashes \
