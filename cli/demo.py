@@ -131,7 +131,11 @@ def _clear(home: Path) -> None:
     """Only what the demo wrote: a wrong --home must not empty somebody's folder."""
     if not (home / "harken.toml").exists() and any(home.iterdir()):
         raise ConfigError(f"{home} was not made by the demo; empty it yourself")
-    shutil.rmtree(home)
+    for entry in home.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
 
 
 def _check_free(port: int) -> None:

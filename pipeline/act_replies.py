@@ -32,6 +32,7 @@ KIND = "reply"
 RETRACT = "retract"
 TRIES = 3
 PAUSE = timedelta(seconds=2)
+TICKET_PAUSE = timedelta(milliseconds=300)  #: a ticket is usually opened within a second
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,7 +155,7 @@ def _not_yet(
         drafting.back_to_review(session, draft, why=policy.reason, by="system")
         return "back to review"
     if draft.kind != "follow_up" and draft.request_id is not None and _ticket_awaited(session, draft, moment):
-        return moment + PAUSE
+        return moment + TICKET_PAUSE
     return None
 
 

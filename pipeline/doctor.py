@@ -22,6 +22,8 @@ from pipeline.deployment import Deployment
 from settings import Account, load
 from store import migrate
 
+#: Connecting 5 s, waiting 20 s, reading a slow body 60 s: what ``clients/http.py`` allows.
+LONGEST_CALL = timedelta(seconds=85)
 CLOCK_OFF = timedelta(seconds=30)
 
 
@@ -70,6 +72,7 @@ def of_deployment(deployment: Deployment) -> Iterator[Finding]:
     if settings.crm.kind != "builtin":
         yield _tried("crm", lambda: _crm(deployment))
     yield from _alarms(deployment)
+    yield _settle(deployment)
     yield _clock(deployment)
 
 
@@ -142,6 +145,17 @@ def _alarms(deployment: Deployment) -> Iterator[Finding]:
         good = apprise.Apprise().add(door.get_secret_value())
         told = f"recipient {number} ({kind})" if good else f"recipient {number} ({kind}) is no apprise URL; correct it"
         yield Finding(mark="ok" if good else "FAIL", what="alarms", told=told)
+
+
+def _settle(deployment: Deployment) -> Finding:
+    """What is in doubt must rest longer than a call can still take effect, or a read-back comes too early."""
+    settle = deployment.settings.sending.settle
+    outside = [name for name, account in deployment.accounts().items() if not account.is_loopback]
+    told = f"an unknown outcome rests {settle.total_seconds():.0f} s before it is read back"
+    if outside and settle < LONGEST_CALL:
+        told += f"; a call may last {LONGEST_CALL.total_seconds():.0f} s: set sending.settle to PT90S or more"
+        return Finding(mark="FAIL", what="sending", told=told)
+    return Finding(mark="ok", what="sending", told=told)
 
 
 def _clock(deployment: Deployment) -> Finding:

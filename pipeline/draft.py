@@ -85,7 +85,8 @@ def react(session: Session, deployment: Deployment, mention: MentionRow) -> Draf
         _no_more(session, mention)
         return None
     if held.signal == Signal.NEVER_MIND and others:
-        _hold_all(session, [draft for draft, _ in others], "the resident wrote that it is settled")
+        why = "the resident wrote that it is settled"
+        _hold_all(session, [draft for draft, _ in others], why, request_too=True)
         return None
     wanted = planning.plan(session, deployment, mention, held)
     if others and _small_talk(held, wanted):
@@ -138,10 +139,10 @@ def _no_more(session: Session, mention: MentionRow) -> None:
     _hold_all(session, list(session.exec(live)), "the resident asked us to stop")
 
 
-def _hold_all(session: Session, drafts: list[DraftRow], reason: str) -> None:
+def _hold_all(session: Session, drafts: list[DraftRow], reason: str, *, request_too: bool = False) -> None:
     for draft in drafts:
         if draft.state in {DraftState.APPROVED, DraftState.MANUAL}:
-            copy = back_to_review(session, draft, why=reason, by="system")
+            copy = back_to_review(session, draft, why=reason, by="system", undone=request_too)
             hold(session, copy, reason=reason, by="system")
         elif draft.state == DraftState.PENDING:
             hold(session, draft, reason=reason, by="system")
@@ -169,10 +170,13 @@ def _supersede(session: Session, old: DraftRow, new: DraftRow | None) -> None:
 
 
 def back_to_review(
-    session: Session, draft: DraftRow, *, why: str, by: str, state: str = DraftState.CANCELLED
+    session: Session, draft: DraftRow, *, why: str, by: str, state: str = DraftState.CANCELLED, undone: bool = False
 ) -> DraftRow:
-    """End an approval that was not carried out, and put the same words before people again."""
-    outbound.stop(session, draft, state=state, why=why, by=by)
+    """End an approval that was not carried out, and put the same words before people again.
+
+    ``undone``: taken back, the request too. Otherwise only the reply is stale, and its ticket goes its way.
+    """
+    outbound.stop(session, draft, state=state, why=why, by=by, unfile=undone)
     thread = session.get_one(ConversationRow, draft.conversation_id)
     mention = session.get_one(MentionRow, draft.mention_id)
     copy = DraftRow(
@@ -237,7 +241,7 @@ def compose(
     request = _request(session, deployment, mention, wanted)
     account = account_for(session, mention)
     drafted = word(session, deployment, mention, held, wanted, request, account, wish)
-    old = threads.live_draft(session, mention.id)
+    old = threads.live_draft(session, mention.id, but="follow_up")
     turn = old.turn if old else _turn(session, mention.id)
     kept = content.words(session, old.content_id) if old is not None and old.edited_by else None
     if old is not None:
@@ -324,7 +328,10 @@ def _turn(session: Session, mention_id: int) -> int:
     decided = select(DraftRow.turn).where(
         DraftRow.mention_id == mention_id, col(DraftRow.state).in_(("approved", "sending", "in_doubt", "manual"))
     )
-    turns: list[int] = [0, *session.exec(taken), *session.exec(decided)]
+    waiting = select(DraftRow.turn).where(
+        DraftRow.mention_id == mention_id, DraftRow.kind == "follow_up", col(DraftRow.state).in_(threads.UNDECIDED)
+    )
+    turns: list[int] = [0, *session.exec(taken), *session.exec(decided), *session.exec(waiting)]
     return max(turns) + 1
 
 

@@ -201,11 +201,19 @@ def settle_if_answered(session: Session, mention: MentionRow, post_id: str) -> N
 
 
 def stop(
-    session: Session, draft: DraftRow, *, state: str, why: str, by: str, keep_request: bool = False
+    session: Session,
+    draft: DraftRow,
+    *,
+    state: str,
+    why: str,
+    by: str,
+    keep_request: bool = False,
+    unfile: bool = True,
 ) -> DraftRow | None:
     """End a draft that has not begun to be sent; its reply and its ticket, if they wait, are cancelled.
 
     ``keep_request``: a proposal that nobody decided yet goes on in a draft of its own, which is given back.
+    ``unfile=False``: a ticket that was approved is opened all the same; reply and request are decided apart.
     """
     was_approved = draft.state == DraftState.APPROVED
     draft.state, draft.error = state, why
@@ -226,7 +234,7 @@ def stop(
             proposal.state = "cancelled"
             session.add(proposal)
     filed_here = proposal is not None and proposal.state == "approved" and proposal.attach_to is None
-    if was_approved and filed_here and not keep_request and draft.request_id is not None:
+    if was_approved and filed_here and unfile and not keep_request and draft.request_id is not None:
         _unfile(session, draft.request_id, why)
     audit.append(session, by=by, action=f"draft.{state}", subject=f"draft:{draft.id}")
     return carried

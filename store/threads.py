@@ -41,11 +41,11 @@ def moved_on(session: Session, draft: DraftRow) -> str | None:
     return None
 
 
-def live_draft(session: Session, mention_id: int) -> DraftRow | None:
-    """The draft of a mention that is not decided yet."""
+def live_draft(session: Session, mention_id: int, *, but: str = "") -> DraftRow | None:
+    """The draft of a mention that is not decided yet, of any kind ``but`` one."""
     query = (
         select(DraftRow)
-        .where(DraftRow.mention_id == mention_id, col(DraftRow.state).in_(UNDECIDED))
+        .where(DraftRow.mention_id == mention_id, col(DraftRow.state).in_(UNDECIDED), DraftRow.kind != but)
         .order_by(col(DraftRow.id).desc())
     )
     return session.exec(query).first()

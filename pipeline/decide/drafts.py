@@ -475,7 +475,7 @@ def cancel(deployment: Deployment, who: Principal, draft_id: int) -> int | None:
             approval.undone_at = now()
             session.add(approval)
         _detach(session, draft, by=who.by)
-        return drafting.back_to_review(session, draft, why="undone", by=who.by).id
+        return drafting.back_to_review(session, draft, why="undone", by=who.by, undone=True).id
 
 
 def _detach(session: Session, draft: DraftRow, *, by: str) -> None:

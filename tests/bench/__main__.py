@@ -1,6 +1,6 @@
 """`make bench`: how fast Harken is on this machine. Nothing passes or fails.
 
-Two to three minutes. Medians of several runs in one go, on real files and real HTTP; a figure beside its note says of what.
+Two to three minutes. Medians of several runs in one go, on real files and real HTTP.
 """
 
 from __future__ import annotations

@@ -316,6 +316,22 @@ def test_a_reply_that_fails_does_not_undo_the_ticket(city: City) -> None:
     assert [row.ref for row in city.attention("draft")] == [str(draft.id)]
 
 
+def test_a_reply_that_goes_stale_does_not_undo_the_ticket_that_still_waits(city: City) -> None:
+    post = city.said("There is a pothole at 120 Oak Street")
+    draft = city.draft_of(post)
+    city.ctl.faults("open311.create", "429", count=1)
+    city.approve(draft)
+    city.work_until(lambda: city.one(TicketRow).error is not None)
+    city.post("and another thing, it is deep", in_reply_to=post)
+    city.round()
+
+    city.execute("UPDATE work SET not_before = datetime('now', '-1 minute') WHERE kind = 'ticket'")
+    city.work_until(lambda: city.one(TicketRow).state == "open")
+
+    assert city.replies() == []
+    assert len(city.tickets()) == 1
+
+
 def test_a_failed_reply_is_retried_with_the_same_bytes(city: City) -> None:
     draft = city.report()
     city.ctl.faults("x.create", "dead_token")

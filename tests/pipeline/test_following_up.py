@@ -225,3 +225,14 @@ def test_without_a_crm_there_is_nothing_to_ask(open_city: Opened) -> None:
     city = open_city(crm={"kind": "builtin"})
 
     assert follow_up.poll_crm(city.deployment) == (0, 0)
+
+
+def test_a_correction_leaves_the_follow_up_that_waits(city: City) -> None:
+    draft = filed(city)
+    close(city, draft, "Pothole filled.")
+    rounds.poll_crm(city.deployment)
+    waiting = city.one(DraftRow, DraftRow.kind == "follow_up")
+
+    decide.correct(city.deployment, city.who, draft.mention_id, changes={"sentiment": "positive"})
+
+    assert city.get(waiting).state == "pending"
