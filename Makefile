@@ -11,6 +11,8 @@ CARD ?=#         evaluate: a file to write the model card to
 UPGRADE ?=#      lock: 1 takes the newest versions
 
 BIN := .venv/bin
+# Tests wait for servers as much as they compute, so a small machine takes more of them at once than it has cores.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 4); echo $$((n > 4 ? n : 4)))
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 
 # The first that runs and is new enough: a name on PATH may be a shim for a version that is switched off.
@@ -53,7 +55,7 @@ demo: .venv/.base .venv/.harken ## Harken and a small social network to try it o
 
 .PHONY: test
 test: .venv/.dev .venv/.harken ## all tests; says at the end what it skipped and how to get it
-	@exec $(BIN)/python -m pytest -q -rs -n auto --dist loadfile $(ARGS)
+	@exec $(BIN)/python -m pytest -q -rs -n $(WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: check
 check: .venv/.dev .venv/.harken ## format, lint, types, and who imports whom
