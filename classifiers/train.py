@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -263,10 +264,22 @@ def export(model: JointModel, path: Path, *, full_precision: Path | None = None)
         export_fp32(model, full)
         graph = onnx.load(full)
         del graph.graph.value_info[:]  # the exporter's shape notes contradict the quantiser's own inference
+        _forget_where_it_was_made(graph)
         onnx.save(graph, full)
         quantize_dynamic(full, path, per_channel=True, weight_type=QuantType.QInt8)
         if full_precision is not None:
             shutil.copyfile(full, full_precision)
+
+
+def _forget_where_it_was_made(graph: Any) -> None:
+    """Take out the exporter's stack traces: they name the folders of the machine that trained it, on every node."""
+    del graph.metadata_props[:]
+    for part in (graph.graph, *graph.functions):
+        part.doc_string = ""
+        del part.metadata_props[:]
+        for node in part.node:
+            node.doc_string = ""
+            del node.metadata_props[:]
 
 
 def export_fp32(model: JointModel, path: Path) -> None:

@@ -77,3 +77,12 @@ def test_another_file_is_refused_by_name(tmp_path: Path) -> None:
 def test_a_missing_model_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"config\.json"):
         read_config(tmp_path)
+
+
+def test_the_shipped_model_does_not_tell_where_it_was_made() -> None:
+    """Exporters write stack traces into the file, with the folders of the machine."""
+    model = (SHIPPED / "model.int8.onnx").read_bytes()
+
+    assert b"site-packages" not in model
+    assert b"Traceback" not in model
+    assert b'File "/' not in model
