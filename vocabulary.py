@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -415,12 +415,3 @@ class Offers:
     own_record_key: bool = False
     external_id: bool = False
     read_back: bool = True
-
-
-def edited(mention: Mention, text: str) -> Mention:
-    """The same post with other words, for tests and imports."""
-    return replace(mention, text=text)
-
-
-#: How far back an approval may lie before it must be asked again, unless the city says otherwise.
-DEFAULT_EXPIRY = timedelta(hours=24)

@@ -20,6 +20,7 @@ from pipeline import draft as drafting
 from pipeline.deployment import Deployment, sends_for_real
 from pipeline.policies import policy_of_draft
 from pipeline.sendable import NotAsApproved, approved
+from pipeline.taking import take_each
 from store import attention, audit, facts, intake, outbound, threads, work
 from store.tables import AccountRow, ApprovalRow, DraftRow, MentionRow, ReplyRow, TicketRow
 from store.types import now
@@ -46,28 +47,20 @@ class _Step:
 
 def send_due(deployment: Deployment, *, worker: str) -> int:
     """Take the replies that are due a step further; gives how many."""
-    with deployment.store.writing() as session:
-        claims = work.claim(session, KIND, worker=worker, limit=4)
-    for number, claim in enumerate(claims, start=1):
-        try:
-            _one_step(deployment, claim)
-        except (ConfigError, NotAsApproved) as err:  # of this reply alone: the others go on
-            with deployment.store.writing() as session:
-                _unsendable(session, claim, err)
-        except BaseException:
-            with deployment.store.writing() as session:
-                work.give_back(session, claims[number:])  # one that breaks us must not take the others along
-            raise
-    return len(claims)
+    return take_each(deployment, KIND, _one_step, worker=worker, limit=4)
 
 
 def _one_step(deployment: Deployment, claim: Claim) -> None:
-    with deployment.store.writing() as session:
-        step = _prepare(session, deployment, claim)
-    if step.what == "look":
-        _look_and_send(deployment, claim, step)
-    elif step.what == "read_back":
-        _read_back(deployment, claim, step)
+    try:
+        with deployment.store.writing() as session:
+            step = _prepare(session, deployment, claim)
+        if step.what == "look":
+            _look_and_send(deployment, claim, step)
+        elif step.what == "read_back":
+            _read_back(deployment, claim, step)
+    except (ConfigError, NotAsApproved) as err:  # of this reply alone
+        with deployment.store.writing() as session:
+            _unsendable(session, claim, err)
 
 
 def _unsendable(session: Session, claim: Claim, err: HarkenError) -> None:
@@ -393,25 +386,25 @@ def _is_anothers(session: Session, reply: ReplyRow, found: SentReply) -> bool:
 
 def retract_due(deployment: Deployment, *, worker: str) -> int:
     """Delete what was retracted from its platform; gives how many."""
+    return take_each(deployment, RETRACT, _retract, worker=worker, limit=4)
+
+
+def _retract(deployment: Deployment, claim: Claim) -> None:
+    with deployment.store.reading() as session:
+        reply = session.get_one(ReplyRow, int(claim.ref))
+        account = session.get_one(AccountRow, reply.account_id)
+    try:
+        deployment.responder(account.name).retract(reply.post_id or "")
+    except AdapterError as err:
+        _not_retracted(deployment, claim, reply, err)
+        return
     with deployment.store.writing() as session:
-        claims = work.claim(session, RETRACT, worker=worker, limit=4)
-    for claim in claims:
-        with deployment.store.reading() as session:
-            reply = session.get_one(ReplyRow, int(claim.ref))
-            account = session.get_one(AccountRow, reply.account_id)
-        try:
-            deployment.responder(account.name).retract(reply.post_id or "")
-        except AdapterError as err:
-            _not_retracted(deployment, claim, reply, err)
-            continue
-        with deployment.store.writing() as session:
-            reply = session.get_one(ReplyRow, reply.id)
-            draft = session.get_one(DraftRow, reply.draft_id)
-            reply.state = draft.state = DraftState.RETRACTED
-            session.add_all([reply, draft])
-            audit.append(session, by="system", action="reply.retracted", subject=f"reply:{reply.id}")
-            work.finish(session, [claim])
-    return len(claims)
+        reply = session.get_one(ReplyRow, reply.id)
+        draft = session.get_one(DraftRow, reply.draft_id)
+        reply.state = draft.state = DraftState.RETRACTED
+        session.add_all([reply, draft])
+        audit.append(session, by="system", action="reply.retracted", subject=f"reply:{reply.id}")
+        work.finish(session, [claim])
 
 
 def _not_retracted(deployment: Deployment, claim: Claim, reply: ReplyRow, err: AdapterError) -> None:

@@ -15,6 +15,7 @@ from sqlmodel import Session, col, select
 
 from errors import AdapterError, InDoubt, RateLimited, Refused, Unauthorized
 from pipeline.deployment import Deployment
+from pipeline.taking import take_each
 from store import attention, audit, content, facts, requests, work
 from store.tables import DraftRow, MentionRow, RequestMentionRow, ServiceRequestRow, TicketRow
 from store.types import now
@@ -41,16 +42,7 @@ class _Step:
 
 def file_due(deployment: Deployment, *, worker: str) -> int:
     """Take the tickets that are due a step further; gives how many."""
-    with deployment.store.writing() as session:
-        claims = work.claim(session, KIND, worker=worker, limit=8)
-    for number, claim in enumerate(claims, start=1):
-        try:
-            _one_step(deployment, claim)
-        except BaseException:
-            with deployment.store.writing() as session:
-                work.give_back(session, claims[number:])  # one that breaks us must not take the others along
-            raise
-    return len(claims)
+    return take_each(deployment, KIND, _one_step, worker=worker, limit=8)
 
 
 def _one_step(deployment: Deployment, claim: Claim) -> None:

@@ -16,6 +16,7 @@ from pipeline import plan as planning
 from pipeline.deployment import Deployment
 from pipeline.plan import Plan
 from pipeline.policies import visibility_for
+from pipeline.taking import take_each
 from places.calendar import add_sla, is_open
 from responders.drafting import Case, Drafted, write_draft
 from store import audit, content, facts, intake, outbound, requests, threads, work
@@ -51,20 +52,16 @@ class Wish:
 
 def draft_due(deployment: Deployment, *, worker: str) -> int:
     """Draft a batch of what was assessed; gives how many mentions were handled."""
-    with deployment.store.writing() as session:
-        claims = work.claim(session, KIND, worker=worker, limit=BATCH)
-    for number, claim in enumerate(claims, start=1):
-        try:
-            with deployment.store.writing() as session:
-                react(session, deployment, session.get_one(MentionRow, int(claim.ref)))
-                work.finish(session, [claim])
-        except HarkenError as err:
-            _failed(deployment, claim, err)
-        except BaseException:
-            with deployment.store.writing() as session:
-                work.give_back(session, claims[number:])  # one that breaks us must not take the others along
-            raise
-    return len(claims)
+    return take_each(deployment, KIND, _one_step, worker=worker, limit=BATCH)
+
+
+def _one_step(deployment: Deployment, claim: Claim) -> None:
+    try:
+        with deployment.store.writing() as session:
+            react(session, deployment, session.get_one(MentionRow, int(claim.ref)))
+            work.finish(session, [claim])
+    except HarkenError as err:
+        _failed(deployment, claim, err)
 
 
 def _failed(deployment: Deployment, claim: Claim, err: HarkenError) -> None:
@@ -336,14 +333,21 @@ def _turn(session: Session, mention_id: int) -> int:
 
 
 def account_for(session: Session, mention: MentionRow) -> AccountRow:
-    """The account that speaks: the one that the post was addressed to."""
+    """The account that speaks: the one that the post was addressed to.
+
+    Raises:
+        HarkenError: no account heard it.
+    """
     heard = (
         select(AccountRow)
         .join(MentionSourceRow, col(MentionSourceRow.account_id) == col(AccountRow.id))
         .where(MentionSourceRow.mention_id == mention.id)
         .order_by(col(MentionSourceRow.heard_how) == "search", col(AccountRow.id))
     )
-    return session.exec(heard).first() or session.exec(select(AccountRow)).first()  # type: ignore[return-value]
+    account = session.exec(heard).first()
+    if account is None:  # never another account instead: the city would answer where nobody asked it
+        raise HarkenError(f"mention {mention.id} came by no account that is known")
+    return account
 
 
 def _request(session: Session, deployment: Deployment, mention: MentionRow, wanted: Plan) -> ServiceRequestRow | None:

@@ -29,8 +29,6 @@ def test_the_glossary_explains_each_word_of_the_vocabulary(word: str) -> None:
 
 def test_every_table_of_the_settings_is_explained() -> None:
     example = ROOT / "harken.example.toml"
-    if not example.exists():
-        pytest.skip("there is no harken.example.toml yet")
     docs = "\n".join(page.read_text() for page in PAGES)
 
     unexplained = [key for key in tomllib.loads(example.read_text()) if f"`[{key}" not in docs]
@@ -41,8 +39,6 @@ def test_every_table_of_the_settings_is_explained() -> None:
 @pytest.mark.parametrize("command", ["make demo", "make test"])
 def test_the_readme_names_the_two_commands(command: str) -> None:
     readme = ROOT / "README.md"
-    if not readme.exists():
-        pytest.skip("there is no README.md yet")
 
     assert command in readme.read_text()
 

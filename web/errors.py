@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http import HTTPStatus
 from typing import Any, Protocol
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from markupsafe import escape
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
@@ -105,14 +103,6 @@ def answer(
     return JSONResponse({"error": error, **more}, status_code=status, headers=dict(headers or {}))
 
 
-def plain_page(request: Request, *, status: int, message: str) -> Response:
-    """An error page that needs nothing else to work."""
-    title, lang = HTTPStatus(status).phrase, request.app.state.deployment.settings.city.languages[0]
-    head = f'<!doctype html><html lang="{lang}"><title>{title}</title>'
-    body = f"{head}<main><h1>{title}</h1><p>{escape(message)}</p></main>"
-    return HTMLResponse(body, status_code=status)
-
-
 def _safe(text: str | None) -> str | None:
     """A name that came from outside may hold what UTF-8 can't."""
     return None if text is None else text.encode("utf-8", "replace").decode("utf-8")
@@ -180,8 +170,3 @@ def _broken(request: Request, _error: Exception) -> Response:
         answered.headers.setdefault(name, value)
     answered.headers.setdefault("Cache-Control", "no-store")
     return answered
-
-
-def first_message(errors: Sequence[Mapping[str, Any]]) -> str:
-    """The first of pydantic's faults, for a form."""
-    return str(errors[0]["msg"]).removeprefix("Value error, ")
