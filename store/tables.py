@@ -27,6 +27,13 @@ MENTION_STATES = (
 )
 WORK_STATES = ("ready", "leased", "done", "dead")
 TICKET_STATES = ("pending", "sending", "in_doubt", "open", "failed", "closed", "cancelled", "dry_run")
+VERSION_STATES = (
+    "candidate",  # passed the gate and waits for a person
+    "refused",  # did not pass it
+    "shadow",  # answers beside the live one; its answers are kept and never used
+    "live",
+    "retired",
+)
 ROLES = ("viewer", "responder", "approver", "admin")
 
 
@@ -339,6 +346,63 @@ class CorrectionRow(SQLModel, table=True):
     value: str | None = None
     by: str
     made_at: datetime = at(default_factory=now)
+
+
+class ModelVersionRow(SQLModel, table=True):
+    """Heads that the city's corrections taught, over the encoder of one shipped model."""
+
+    __tablename__ = "model_version"
+    __table_args__ = (
+        one_of("state", VERSION_STATES),
+        Index(
+            "uq_model_version_live",
+            "state",
+            unique=True,
+            sqlite_where=text("state = 'live'"),
+            postgresql_where=text("state = 'live'"),
+        ),  # no live one: the shipped model's own heads answer
+    )
+
+    id: int = Field(default=None, primary_key=True)
+    number: int = Field(unique=True)
+    made_at: datetime = at(default_factory=now)
+    made_by: str
+    base: str  # name and version of the shipped model: its encoder gives the vectors
+    heads: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # classifiers/heads.py reads them
+    figures: dict[str, Any] = some_json()  # what the gate measured
+    corrections: int = 0  # how many it learned from or was measured on
+    last_correction_id: int = 0  # the newest that it knew of
+    state: str = "candidate"
+    reason: str = ""  # why it is in this state, for people
+    decided_at: datetime | None = at(default=None)
+    decided_by: str | None = None
+    live_from: datetime | None = at(default=None)  # last made live; None: never was
+    replaced: int | None = None  # number of the version that answered before it; 0: the shipped model
+
+
+class LabelSwitchRow(SQLModel, table=True):
+    """An answer that staff want to check every time, however sure the classifier is of it."""
+
+    __tablename__ = "label_switch"
+
+    head: str = Field(primary_key=True)
+    label: str = Field(primary_key=True)
+    off_since: datetime = at(default_factory=now)
+    by: str
+
+
+class ShadowAnswerRow(SQLModel, table=True):
+    """What a version in the shadow says of a mention, beside what the live one said; never used."""
+
+    __tablename__ = "shadow_answer"
+    __table_args__ = (UniqueConstraint("mention_id", "rev", "model_version_id"),)
+
+    id: int = Field(default=None, primary_key=True)
+    mention_id: int = Field(foreign_key="mention.id")
+    rev: int
+    model_version_id: int = Field(foreign_key="model_version.id", index=True)
+    answer: dict[str, Any] = some_json()  # head -> its label and confidence, and the live one's label
+    assessed_at: datetime = at(default_factory=now)
 
 
 class AlarmRow(SQLModel, table=True):
