@@ -5,9 +5,10 @@
 
 PORT ?= 8311#    demo: where Harken answers; the sandbox is on PORT+1
 RESET ?=#        demo: 1 starts over
-ARGS ?=#         test, cover, bench: more for the command, for example ARGS='-m "not slow"'
-DATA ?= ../shared/data#  evaluate: the folder with the data sets
+ARGS ?=#         test, cover, bench, evaluate: more for the command, for example ARGS='-m "not slow"'
+DATA ?= ../shared/data#  evaluate: the folder with the data sets; without it only our held-back posts are read
 CARD ?=#         evaluate: a file to write the model card to
+JSON ?=#         evaluate: a file for all figures, or - for JSON instead of the tables
 UPGRADE ?=#      lock: 1 takes the newest versions
 
 BIN := .venv/bin
@@ -74,8 +75,9 @@ cover: .venv/.dev .venv/.harken ## all tests with coverage; fails below the floo
 	@exec $(BIN)/python -m pytest -q -rs --cov --cov-report=term $(ARGS)
 
 .PHONY: evaluate
-evaluate: .venv/.base .venv/.harken ## how well the shipped model reads, by the held-out posts (DATA=../shared/data, CARD=FILE)
-	@exec $(BIN)/harken evaluate $(strip $(DATA)) $(if $(strip $(CARD)),--card $(strip $(CARD)))
+evaluate: .venv/.base .venv/.harken ## what the shipped model reaches and what it misses (DATA=../shared/data, CARD=FILE, JSON=FILE)
+	@exec $(BIN)/harken evaluate $(wildcard $(strip $(DATA))) $(if $(strip $(CARD)),--card $(strip $(CARD))) \
+	    $(if $(strip $(JSON)),--json $(strip $(JSON))) $(ARGS)
 
 .PHONY: bench
 bench: .venv/.dev .venv/.harken ## how fast it is on this machine, as a table (ARGS=--json)

@@ -1,6 +1,8 @@
 """Sets a trained model's temperatures and thresholds on posts that it did not learn from."""
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,20 +56,22 @@ def calibrate(folder: Path, data: Path, exclude_terms: frozenset[str] = frozense
 
 def ask(classifier: transformer.TransformerClassifier, examples: Sequence[Example]) -> dict[str, Answers]:
     """The model's logits for each head over the examples that are labelled for it."""
-    rows: dict[str, list[NDArray[np.float32]]] = {name: [] for name in classifier.config.heads}
-    wanted: dict[str, list[int]] = {name: [] for name in classifier.config.heads}
-    for example in examples:
-        said = classifier.logits(example.text)
-        for (name, head), row in zip(classifier.config.heads.items(), said, strict=True):
-            if name in example.labels:
-                rows[name].append(row)
-                wanted[name].append(head.labels.index(example.labels[name]))
+    said = read_logits(classifier, [example.text for example in examples])
+    answers = {}
+    for name, head in classifier.config.heads.items():
+        numbers = [number for number, example in enumerate(examples) if name in example.labels]
+        wanted = [head.labels.index(examples[number].labels[name]) for number in numbers]
+        answers[name] = Answers(logits=said[name][numbers], wanted=np.array(wanted, dtype=np.intp))
+    return answers
+
+
+def read_logits(classifier: transformer.TransformerClassifier, texts: Sequence[str]) -> dict[str, Logits]:
+    """What each head says of every text, before temperatures, on all cores. Shape of each: (texts, labels)."""
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        said = list(pool.map(classifier.logits, texts))
     return {
-        name: Answers(
-            logits=np.array(rows[name], dtype=np.float64).reshape(-1, len(head.labels)),
-            wanted=np.array(wanted[name], dtype=np.intp),
-        )
-        for name, head in classifier.config.heads.items()
+        name: np.array([rows[number] for rows in said], dtype=np.float64).reshape(-1, len(head.labels))
+        for number, (name, head) in enumerate(classifier.config.heads.items())
     }
 
 

@@ -1,27 +1,45 @@
 """How good a model is, measured on posts that it did not learn from.
 
-What stands in docs/model-card.md comes from here (``card.py`` writes it); none of it is a test of the code.
+What stands in docs/model-card.md comes from here (``card.py`` writes it, ``bars.py`` has what is to be reached); none
+of it is a test of the code.
 """
 
+import json
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
-from numpy.typing import NDArray
 
-from classifiers import corpus, language, transformer
-from classifiers.calibrate import Answers, ask
+from classifiers import bars, corpus, figures, language
+from classifiers.bars import Bar, Others
+from classifiers.calibrate import read_logits
+from classifiers.checking import check_part
 from classifiers.corpus import Example
-from classifiers.emergency import find_emergency
-from classifiers.model_folder import INT8_FILE, NO_SERVICE, SHIPPED
-from classifiers.normalise import normalise
+from classifiers.figures import Estimate
+from classifiers.fitting import BadModel, load_fitting
+from classifiers.model_folder import CONFIG_FILE, INT8_FILE, NO_SERVICE, SERVICE_INTENTS, SHIPPED, TOKENIZER_FILE, Head
+from classifiers.readings import LENGTHS, Graded, PostSet, Reading
+from classifiers.transformer import TransformerClassifier
 from vocabulary import Urgency
 
-BINS = 15  #: of confidence, for the calibration error
-PADDED_BATCH = 32
+#: The val parts that are read, under the names that the bars have for them.
+PARTS = {
+    bars.INTENTS: "intents",
+    bars.REQUESTS: "requests311",
+    bars.SENTIMENT: "sentiment",
+    bars.SPANISH: "sentiment_es",
+    bars.AIRLINE: "airline",
+    bars.CIVIC: "civic_tweets",
+}
+LEFT_OUT = frozenset({"new_york", "hoboken"})  #: the cities that a sister model never saw
+FEW_IN_A_GROUP = 20  #: posts; of fewer a language or a length says nothing by itself
+
+Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,38 +47,49 @@ class LabelScore:
     """How one label of a head does."""
 
     posts: int
-    precision: float
-    recall: float
-    f1: float
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GroupScore:
+    """How a head does on a part of a set: one language, one length."""
+
+    posts: int
+    accuracy: Estimate
+    macro_recall: Estimate
+    macro_f1: Estimate
+    ece: Estimate
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeadScore:
     """How one head does on one set. Averages are over the labels that the set has."""
 
-    posts: int
-    accuracy: float
-    macro_recall: float
-    macro_f1: float
-    ece: float  #: expected calibration error, 15 bins
+    whole: GroupScore
+    brier: Estimate
     checked: float  #: share of the posts below the please_check confidence of the label they were given
-    accuracy_above: float  #: accuracy of the others
+    accuracy_above: Estimate | None  #: of the others
     labels: Mapping[str, LabelScore]
+    confusion: Mapping[str, Mapping[str, int]]  #: wanted -> said -> posts, where there are any
+    languages: Mapping[str, GroupScore]
+    lengths: Mapping[str, GroupScore]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AlarmScore:
-    """What would have gone to the emergency lane: by the words, by the model, by either."""
+class LaneScore:
+    """What went to the emergency lane: by the patterns, by the model, by either."""
 
     posts: int
-    words: float
-    model: float
-    either: float
+    words: Estimate
+    model: Estimate
+    either: Estimate
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Speed:
-    """Measured on this machine, with whatever else it was doing."""
+    """Measured on this machine, with whatever else it was doing; ``make bench`` measures it with care."""
 
     cores: int
     posts_per_second: float
@@ -70,187 +99,298 @@ class Speed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Compared:
+    """A figure of ours beside another model's, on the same posts."""
+
+    what: str
+    where: str
+    ours: Estimate
+    theirs: Estimate
+    more: Estimate  #: ours less theirs, draw by draw
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
     """All that ``harken evaluate`` measures."""
 
     model: str
+    sets: Mapping[str, int]  #: set -> posts
+    missing: tuple[str, ...]  #: what could not be measured, and why
+    bars: Sequence[Bar]
     heads: Mapping[str, Mapping[str, HeadScore]]  #: set -> head
-    recall: Mapping[str, AlarmScore]  #: set -> share of its emergencies that were found
-    false_alarms: Mapping[str, AlarmScore]  #: set -> share of its ordinary posts that would page someone
-    services_right: Mapping[str, float]  #: set -> share of posts whose service code, or its absence, was right
-    languages: Mapping[str, float]  #: set -> share of posts whose language was told right
-    language_posts_per_second: float
+    emergencies: Mapping[str, LaneScore]  #: posts that are emergencies -> how many of them went to the lane
+    ordinary: Mapping[str, LaneScore]  #: posts that are none, or whose set does not say
+    services_right: Mapping[str, Estimate]  #: set -> share whose service code, or its absence, was right
+    languages: Mapping[str, Estimate]  #: set -> share whose language was told right
     speed: Speed
-    batch_changes: float  #: share of answers that change if posts run in padded batches of 32
-    int8_changes: float | None  #: share of answers that differ from the unquantised model's
+    other: str | None = None  #: the model that ours is compared with
+    compared: Sequence[Compared] = ()
+    seconds: float  #: that the evaluation took
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Beside:
+    """Models that are measured beside the one in question; all are optional."""
+
+    full_precision: Path | None = None  #: the same model's ONNX file before quantisation, which training can leave
+    sister: Path | None = None  #: folder of a model by the same recipe, trained without ``LEFT_OUT``
+    against: Path | None = None  #: folder of a model to compare with
 
 
 def evaluate(
-    data: Path,
+    data: Path | None,
     *,
     folder: Path | None = None,
-    full_precision: Path | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    beside: Beside | None = None,
+    progress: Progress = lambda _: None,
 ) -> Report:
-    """Measures a model on the validation parts under ``data``, and on our own held-out posts.
+    """Measures a model on the val parts under ``data``, and on our own held-back posts; on these alone without data.
 
-    ``full_precision``: the unquantised ONNX file that training can leave, to compare with.
+    Raises:
+        BadData: a set under ``data`` has a bad line, or there is none.
+        BadModel: a model is missing, damaged, or does not answer our questions.
     """
+    started = time.perf_counter()
+    beside = beside or Beside()
     folder = folder or SHIPPED
-    classifier = transformer.load(folder)
-    sets = _sets(data)
-    heads = {}
-    for name, examples in sets.items():
-        progress(name)
-        heads[name] = _head_scores(classifier, examples)
-    progress("emergencies")
-    recall, false_alarms = _alarms(classifier, sets)
-    progress("speed")
-    sample = [example.text for example in sets["intents val"]]
+    classifier = load_fitting(folder)
+    sets, missing = gather(data)
+    elsewhere = _elsewhere(data) if data is not None and beside.sister is not None else None
+    readings = {name: _read(classifier, posts, progress) for name, posts in sets.items()}
+    others = Others(
+        full_precision=_full_precision(folder, beside.full_precision, sets, progress),
+        sister=_read(load_fitting(beside.sister), elsewhere, progress) if beside.sister and elsewhere else None,
+    )
+    found = bars.the_bars(readings, others)
+    progress("scoring")
+    told_apart = [name for name in (bars.HELD_BACK, bars.INTENTS) if name in readings]
     return Report(
         model=classifier.model,
-        heads=heads,
-        recall=recall,
-        false_alarms=false_alarms,
-        services_right={name: _services_right(classifier, sets[name]) for name in ("intents val", "written, held out")},
+        sets={name: len(posts) for name, posts in sets.items()},
+        missing=missing,
+        bars=found,
+        heads={name: _head_scores(reading) for name, reading in readings.items() if name != bars.CIVIC},
+        emergencies=_emergencies(readings),
+        ordinary={name: _lane(reading, ~_dangers(reading)) for name, reading in readings.items()},
+        services_right={name: _services_right(readings[name]) for name in told_apart},
         languages=_languages(sets),
-        language_posts_per_second=_rate(language.detect, sample),
-        speed=_speed(classifier, sample),
-        batch_changes=_changes(_labels(classifier, sample), _padded_labels(folder / INT8_FILE, classifier, sample)),
-        int8_changes=(
-            _changes(_labels(classifier, sample), _padded_labels(full_precision, classifier, sample))
-            if full_precision
-            else None
-        ),
+        speed=_speed(classifier, [example.text for example in sets[told_apart[-1]].examples][:400]),
+        **_against(beside.against, sets, found, progress),
+        seconds=time.perf_counter() - started,
     )
 
 
-def _sets(data: Path) -> dict[str, list[Example]]:
-    held_out = corpus.held_out_posts()
-    return {
-        "intents val": corpus.read_part(data, "intents", "val"),
-        "written, held out": held_out,
-        "written, held out, Spanish": [example for example in held_out if example.language == "es"],
-        "written, calibration": corpus.own_posts()[1],
-        "requests311 val": corpus.read_part(data, "requests311", "val"),
-        "sentiment val": corpus.read_part(data, "sentiment", "val"),
-        "airline val (never trained on)": corpus.read_part(data, "airline", "val"),
-        "sentiment_es val": corpus.read_part(data, "sentiment_es", "val"),
-    }
+def gather(data: Path | None) -> tuple[dict[str, PostSet], tuple[str, ...]]:
+    """The sets to measure on, and what is missing.
+
+    Raises:
+        BadData: a set has a bad line.
+        FileNotFoundError: there is none of the sets under ``data``.
+    """
+    sets: dict[str, PostSet] = {}
+    missing = []
+    for name, folder in PARTS.items() if data is not None else ():
+        assert data is not None
+        if not (data / folder / "val.jsonl").exists():
+            missing.append(f"{name}: there is no {data / folder / 'val.jsonl'}")
+            continue
+        check_part(data, folder, "val")
+        sets[name] = PostSet(name, corpus.read_part(data, folder, "val"))
+    if data is None:
+        missing.append(f"{', '.join(PARTS)}: no folder of data sets was named")
+    elif not sets:
+        raise FileNotFoundError(2, "is not there", str(data / "intents" / "val.jsonl"))
+    sets[bars.HELD_BACK] = held_back()
+    return sets, tuple(missing)
 
 
-def _head_scores(classifier: transformer.TransformerClassifier, examples: Sequence[Example]) -> dict[str, HeadScore]:
-    answers = ask(classifier, [corpus.as_used(example) for example in examples])
-    return {
-        name: score(answers[name], head.labels, temperature=head.temperature, please_check=head.please_check)
-        for name, head in classifier.config.heads.items()
-        if len(answers[name].wanted)
-    }
+def held_back() -> PostSet:
+    """Our own held-back posts, with what their writers meant them to be, where they said so."""
+    kinds: dict[str, str] = {}
+    for path in sorted(corpus.OWN_POSTS.glob(corpus.HELD_OUT)):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            if "kind" in row:
+                kinds[row["text"]] = row["kind"]
+    examples = corpus.held_out_posts()
+    return PostSet(bars.HELD_BACK, examples, [kinds.get(example.text) for example in examples])
+
+
+def _elsewhere(data: Path) -> PostSet | None:
+    """Both parts of the cities that a sister model never saw, where another city has such requests too."""
+    rows: list[Example] = []
+    for part in ("train", "val"):
+        if not (data / "requests311" / f"{part}.jsonl").exists():
+            return None
+        check_part(data, "requests311", part)
+        rows += corpus.read_part(data, "requests311", part)
+    shared = {row.labels["service_code"] for row in rows if row.city not in LEFT_OUT}
+    kept = [row for row in rows if row.city in LEFT_OUT and row.labels["service_code"] in shared]
+    return PostSet(bars.ELSEWHERE, kept) if kept else None
+
+
+def _read(classifier: TransformerClassifier, posts: PostSet, progress: Progress) -> Reading:
+    progress(f"{classifier.model} reads {posts.name}: {len(posts):,} posts")
+    texts = [example.text for example in posts.examples]
+    return Reading(posts=posts, config=classifier.config, logits=read_logits(classifier, texts))
+
+
+def _full_precision(
+    folder: Path, model: Path | None, sets: Mapping[str, PostSet], progress: Progress
+) -> dict[str, Reading]:
+    if model is None:
+        return {}
+    if not model.is_file():
+        raise BadModel(f"{model}: there is no such file: name the ONNX file that training left unquantised")
+    with tempfile.TemporaryDirectory() as whole:
+        for name, path in ((CONFIG_FILE, folder / CONFIG_FILE), (TOKENIZER_FILE, folder / TOKENIZER_FILE)):
+            (Path(whole) / name).symlink_to(path.resolve())
+        (Path(whole) / INT8_FILE).symlink_to(model.resolve())
+        classifier = load_fitting(Path(whole))
+        wanted = (bars.HELD_BACK, bars.REQUESTS, bars.SENTIMENT)
+        return {
+            name: _read(classifier, posts, lambda line: progress(f"fp32: {line}"))
+            for name, posts in sets.items()
+            if name in wanted
+        }
+
+
+def _against(
+    folder: Path | None, sets: Mapping[str, PostSet], ours: Sequence[Bar], progress: Progress
+) -> dict[str, Any]:
+    if folder is None:
+        return {}
+    classifier = load_fitting(folder)
+    readings = {name: _read(classifier, posts, progress) for name, posts in sets.items()}
+    theirs = {bar.what: bar for bar in bars.the_bars(readings, Others())}
+    compared = []
+    for bar in ours:
+        for where, told in (("val", "val"), ("held_back", "held back"), ("both", "both")):
+            one, other = getattr(bar, where), getattr(theirs.get(bar.what), where, None)
+            if one is not None and other is not None:
+                more = figures.difference(one, other)
+                compared.append(Compared(what=bar.what, where=told, ours=one, theirs=other, more=more))
+    return {"other": classifier.model, "compared": compared}
+
+
+def _head_scores(reading: Reading) -> dict[str, HeadScore]:
+    scores = {}
+    for name, head in reading.config.heads.items():
+        graded = reading.graded(name)
+        if len(graded):
+            scores[name] = score(graded, head, _groups(reading.posts, graded))
+    return scores
+
+
+def _groups(posts: PostSet, graded: Graded) -> tuple[Mapping[str, Graded], Mapping[str, Graded]]:
+    """The posts of each language and of each length, where they are enough."""
+    both = []
+    for told, order in ((posts.languages, ("en", "es", "mixed", "other")), (posts.lengths, LENGTHS)):
+        of_post = np.array(told)[graded.rows]
+        parts = {name: graded.where(of_post == name) for name in order}
+        both.append({name: part for name, part in parts.items() if len(part) >= FEW_IN_A_GROUP})
+    return both[0], both[1]
 
 
 def score(
-    answers: Answers, labels: Sequence[str], *, temperature: float, please_check: Mapping[str, float]
+    graded: Graded,
+    head: Head,
+    groups: tuple[Mapping[str, Graded], Mapping[str, Graded]] = ({}, {}),
 ) -> HeadScore:
-    """One head's answers against what readers said."""
-    probabilities = answers.probabilities(temperature)
-    said, wanted = probabilities.argmax(axis=1), answers.wanted
-    confidence = probabilities.max(axis=1)
-    right = said == wanted
-    sure = confidence >= np.array([please_check[label] for label in labels])[said]
-    by_label = {labels[number]: _label_score(said == number, wanted == number) for number in np.unique(wanted)}
+    """One head's answers against what readers said, as a whole and by groups of posts."""
+    labels = graded.labels
+    said = graded.said
+    counts = figures.confusions(said, graded.wanted, len(labels))
+    counted = figures.by_label(counts)
+    sure = graded.confidence >= np.array([head.please_check[label] for label in labels])[said]
+    plain = counts[0].astype(int)
     return HeadScore(
-        posts=len(wanted),
-        accuracy=float(right.mean()),
-        macro_recall=float(np.mean([label.recall for label in by_label.values()])),
-        macro_f1=float(np.mean([label.f1 for label in by_label.values()])),
-        ece=calibration_error(confidence, right),
+        whole=_group_score(graded),
+        brier=figures.brier(graded.probabilities, graded.wanted),
         checked=float(1 - sure.mean()),
-        accuracy_above=float(right[sure].mean()) if sure.any() else 0.0,
-        labels=by_label,
+        accuracy_above=figures.share(graded.right[sure]) if sure.any() else None,
+        labels={
+            labels[number]: LabelScore(
+                posts=int(counted.posts[number]),
+                precision=figures.estimate(counted.precision[:, number], int(plain[:, number].sum())),
+                recall=figures.estimate(counted.recall[:, number], int(counted.posts[number])),
+                f1=figures.estimate(counted.f1[:, number], int(counted.posts[number])),
+            )
+            for number in np.flatnonzero(counted.posts)
+        },
+        confusion={
+            labels[wanted]: {labels[given]: int(row[given]) for given in np.flatnonzero(row)}
+            for wanted, row in enumerate(plain)
+            if row.any()
+        },
+        languages={name: _group_score(part) for name, part in groups[0].items()},
+        lengths={name: _group_score(part) for name, part in groups[1].items()},
     )
 
 
-def _label_score(said: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> LabelScore:
-    both = int((said & wanted).sum())
-    precision = both / int(said.sum()) if said.any() else 0.0
-    recall = both / int(wanted.sum())
-    f1 = 2 * precision * recall / (precision + recall) if both else 0.0
-    return LabelScore(posts=int(wanted.sum()), precision=precision, recall=recall, f1=f1)
-
-
-def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """How far confidence is from accuracy, on average over the posts (Guo et al. 2017, section 3)."""
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    return float(
-        sum(
-            abs(right[bins == number].mean() - confidence[bins == number].mean()) * (bins == number).mean()
-            for number in np.unique(bins)
-        )
+def _group_score(graded: Graded) -> GroupScore:
+    return GroupScore(
+        posts=len(graded),
+        accuracy=figures.share(graded.right),
+        macro_recall=bars.macro_recall(graded),
+        macro_f1=bars.macro_f1(graded),
+        ece=bars.calibration_error(graded),
     )
 
 
-def _alarms(
-    classifier: transformer.TransformerClassifier, sets: Mapping[str, Sequence[Example]]
-) -> tuple[dict[str, AlarmScore], dict[str, AlarmScore]]:
-    recall: dict[str, AlarmScore] = {}
-    false_alarms: dict[str, AlarmScore] = {}
-    for name, examples in sets.items():
-        dangers = [example.text for example in examples if example.labels.get("urgency") == Urgency.EMERGENCY]
-        ordinary = [example.text for example in examples if example.labels.get("urgency") != Urgency.EMERGENCY]
-        if dangers:
-            recall[name] = _alarm_score(classifier, dangers)
-        false_alarms[name] = _alarm_score(classifier, ordinary)
-    return recall, false_alarms
+def _dangers(reading: Reading) -> figures.Marks:
+    return reading.posts.marks("urgency", Urgency.EMERGENCY)
 
 
-def _alarm_score(classifier: transformer.TransformerClassifier, texts: Sequence[str]) -> AlarmScore:
-    words = np.array([find_emergency(text) is not None for text in texts])
-    model = np.array(
-        [
-            said.scores["urgency"][Urgency.EMERGENCY] >= classifier.config.emergency
-            for said in classifier.classify(texts)
-        ]
+def _emergencies(readings: Mapping[str, Reading]) -> dict[str, LaneScore]:
+    scores = {}
+    for name, reading in readings.items():
+        dangers = _dangers(reading)
+        if dangers.any():
+            scores[name] = _lane(reading, dangers)
+            for code in ("en", "es", "mixed"):
+                part = dangers & reading.posts.in_language(code)
+                if FEW_IN_A_GROUP / 2 <= part.sum() < dangers.sum():
+                    scores[f"{name}, {code}"] = _lane(reading, part)
+    return scores
+
+
+def _lane(reading: Reading, which: figures.Marks) -> LaneScore:
+    return LaneScore(
+        posts=int(which.sum()),
+        words=figures.share(reading.posts.by_words[which]),
+        model=figures.share(reading.by_model[which]),
+        either=figures.share(reading.in_lane[which]),
     )
-    return AlarmScore(
-        posts=len(texts), words=float(words.mean()), model=float(model.mean()), either=float((words | model).mean())
-    )
 
 
-def _services_right(classifier: transformer.TransformerClassifier, examples: Sequence[Example]) -> float:
+def _services_right(reading: Reading) -> Estimate:
     """Of the whole answer: intent and service head together."""
-    answers = classifier.classify([example.text for example in examples])
-    return float(
-        np.mean(
-            [
-                (said.service_code or NO_SERVICE) == example.labels["service_code"]
-                for said, example in zip(answers, examples, strict=True)
-            ]
-        )
-    )
+    answers = zip(reading.most_likely("intent"), reading.most_likely("service_code"), strict=True)
+    said = [service if intent in SERVICE_INTENTS else NO_SERVICE for intent, service in answers]
+    wanted = [example.labels["service_code"] for example in reading.posts.examples]
+    return figures.share(np.array([one == other for one, other in zip(said, wanted, strict=True)]))
 
 
-def _languages(sets: Mapping[str, Sequence[Example]]) -> dict[str, float]:
-    wanted = {"sentiment val": "en", "requests311 val": "en", "sentiment_es val": "es"}
-    return {
-        name: float(np.mean([language.detect(example.text) == code for example in sets[name]]))
-        for name, code in wanted.items()
-    }
+def _languages(sets: Mapping[str, PostSet]) -> dict[str, Estimate]:
+    """Of posts whose language is stated; mixed ones have no right answer."""
+    told = {}
+    for name in (bars.HELD_BACK, bars.SENTIMENT, bars.REQUESTS, bars.SPANISH):
+        stated = [one for one in sets[name].examples if one.language in {"en", "es"}] if name in sets else []
+        for code in ("en", "es"):
+            texts = [example.text for example in stated if example.language == code]
+            if texts:
+                told[f"{name}, {code}"] = figures.share(np.array([language.detect(text) == code for text in texts]))
+    return told
 
 
-def _rate(read: Callable[[str], object], texts: Sequence[str]) -> float:
-    started = time.perf_counter()
-    for text in texts:
-        read(text)
-    return len(texts) / (time.perf_counter() - started)
-
-
-def _speed(classifier: transformer.TransformerClassifier, texts: Sequence[str]) -> Speed:
+def _speed(classifier: TransformerClassifier, texts: Sequence[str]) -> Speed:
     alone: list[float] = []
     for text in texts:
         started = time.perf_counter()
         classifier.classify([text])
         alone.append((time.perf_counter() - started) * 1_000)
-    many = list(texts) * 5
+    many = list(texts) * 3
     started = time.perf_counter()
     classifier.classify(many)
     return Speed(
@@ -262,24 +402,21 @@ def _speed(classifier: transformer.TransformerClassifier, texts: Sequence[str]) 
     )
 
 
-def _labels(classifier: transformer.TransformerClassifier, texts: Sequence[str]) -> NDArray[np.intp]:
-    """Shape: (heads, texts)."""
-    return np.array([[row.argmax() for row in classifier.logits(text)] for text in texts]).T
+def as_json(report: Report) -> dict[str, Any]:
+    """The report as plain values, each bar with its verdict; what was drawn for the intervals is left out."""
+    table: dict[str, Any] = _plain(report)
+    for bar, told in zip(report.bars, table["bars"], strict=True):
+        told["verdict"] = bar.verdict
+    return table
 
 
-def _padded_labels(path: Path, classifier: transformer.TransformerClassifier, texts: Sequence[str]) -> NDArray[np.intp]:
-    """The labels of a model file if posts run in padded batches, as is usual elsewhere. Shape: (heads, texts)."""
-    session = transformer.open_session(path)
-    found: list[NDArray[np.intp]] = []
-    for start in range(0, len(texts), PADDED_BATCH):
-        pieces = [classifier.pieces(normalise(text)) for text in texts[start : start + PADDED_BATCH]]
-        longest = max(map(len, pieces))
-        ids = np.array([[*row, *[0] * (longest - len(row))] for row in pieces], dtype=np.int64)
-        mask = np.array([[1] * len(row) + [0] * (longest - len(row)) for row in pieces], dtype=np.int64)
-        rows = session.run(list(classifier.config.heads), {"input_ids": ids, "attention_mask": mask})
-        found.append(np.array([row.argmax(axis=1) for row in rows]))
-    return np.concatenate(found, axis=1)
-
-
-def _changes(one: NDArray[np.intp], other: NDArray[np.intp]) -> float:
-    return float((one != other).mean())
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {one.name: _plain(getattr(value, one.name)) for one in fields(value) if one.name != "drawn"}
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, float):
+        return round(value, 5) if np.isfinite(value) else None  # JSON knows no NaN
+    return value

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from vocabulary import Classification, Intent
@@ -13,10 +13,33 @@ TOKENIZER_FILE = "tokenizer.json"
 CONFIG_FILE = "config.json"
 
 MAX_TOKENS = 96  #: word pieces read of a post
+POOLED = "pooled"  #: the graph's output beside the heads' rows: the mean over the pieces
 NO_SERVICE = "none"  #: the service head's label for a post that concerns none
 
 #: Intents that concern a service; any other has no service code.
 SERVICE_INTENTS = frozenset({Intent.REPORT, Intent.STATUS, Intent.QUESTION})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expected:
+    """What a threshold did to the calibration posts: what it can be expected to do to others like them."""
+
+    posts: int  #: that were given this label
+    passed: float  #: share of them that stood above the threshold
+    precision: float  #: share of those that were right
+    recall: float  #: share of the posts that have this label which were given it above the threshold
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExpectedLane:
+    """What the emergency lane did with the calibration posts."""
+
+    emergencies: int
+    recall: float  #: by the model's threshold or the patterns
+    recall_of_model: float
+    recall_of_words: float
+    ordinary: int  #: posts that are no emergency, or whose set does not say
+    pages_per_1000: float  #: of these, by the model's threshold or the patterns
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +49,7 @@ class Head:
     labels: tuple[str, ...]  #: in the order of the logits
     temperature: float  #: what the logits are divided by, so that probabilities mean what they say
     please_check: Mapping[str, float]  #: label -> confidence from which on nine in ten calibration posts were right
+    expected: Mapping[str, Expected] = field(default_factory=dict)  #: label -> what that confidence does
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +64,7 @@ class ModelConfig:
     emergency: float  #: from this probability on, a post goes to the emergency lane whatever the most likely label is
     trained_on: Mapping[str, Mapping[str, object]]  #: set -> rows and sha256 of what it taught
     facts: Mapping[str, object]  #: seed, epochs, encoder
+    lane: ExpectedLane | None = None  #: what the emergency threshold does; None: not measured
 
     @classmethod
     def fresh(
@@ -52,10 +77,10 @@ class ModelConfig:
     ) -> "ModelConfig":
         """A model that is not calibrated yet."""
         return cls(
-            name="harken-minilm",
+            name="harken-e5-small",
             version=version,
             max_tokens=MAX_TOKENS,
-            languages=("en",),
+            languages=("en", "es"),
             heads={
                 head: Head(labels=tuple(labels), temperature=1.0, please_check=dict.fromkeys(labels, 0.5))
                 for head, labels in heads.items()
@@ -110,12 +135,21 @@ def read_config(folder: Path) -> ModelConfig:
         table = json.loads(path.read_text(encoding="utf-8"))
         heads = {
             name: Head(
-                labels=tuple(head["labels"]), temperature=float(head["temperature"]), please_check=head["please_check"]
+                labels=tuple(head["labels"]),
+                temperature=float(head["temperature"]),
+                please_check=head["please_check"],
+                expected={label: Expected(**one) for label, one in head.get("expected", {}).items()},
             )
             for name, head in table.pop("heads").items()
         }
-        return ModelConfig(heads=heads, languages=tuple(table.pop("languages")), **table)
-    except (KeyError, TypeError, AttributeError) as err:
+        lane = table.pop("lane", None)
+        return ModelConfig(
+            heads=heads,
+            languages=tuple(table.pop("languages")),
+            lane=ExpectedLane(**lane) if lane else None,
+            **table,
+        )
+    except (KeyError, TypeError, AttributeError, ValueError) as err:
         raise ValueError(f"{path} is not a model's config: {err}") from err
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterator
@@ -130,45 +131,115 @@ def _parse(number: int, raw: bytes) -> _Line:
 def train(
     data: Annotated[Path, typer.Argument(help="The folder with the data sets.")],
     out: Annotated[Path, typer.Option("--out", help="Where to write the model.")] = Path("var/model"),
-    epochs: Annotated[int, typer.Option("--epochs", min=1)] = 4,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help="Of the last stage; as in the recipe without.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed")] = 7,
+    version: Annotated[str, typer.Option("--model-version", help="What the model calls itself.")] = "1",
     exclude_terms: Annotated[str, typer.Option("--exclude-terms", help="Leave sets out by terms: nc,x,unstated")] = "",
+    leave_out_cities: Annotated[
+        str, typer.Option("--leave-out-cities", help="For a sister model, to see how a new city does: new_york,hoboken")
+    ] = "",
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", help="Kept there every 500 steps; a run that was cut off goes on.")
+    ] = None,
+    full_precision: Annotated[
+        Path | None, typer.Option("--full-precision", help="Write the ONNX file before it is made int8 there besides.")
+    ] = None,
 ) -> None:
     """Train a model (needs the extra `train`)."""
+    from classifiers.checking import check_all
+
     terms = _terms(exclude_terms)
     _must_be_there(data)
+    for option, path in (("--checkpoint", checkpoint), ("--full-precision", full_precision)):
+        _has_a_place(option, path)
+    with _told():
+        cities = check_all(data)
+    left_out = frozenset(city.strip() for city in leave_out_cities.split(",") if city.strip())
+    if unknown := sorted(left_out - cities):
+        raise ConfigError(f"--leave-out-cities {unknown[0]}: there are {', '.join(sorted(cities))}")
     try:
+        from classifiers.train import EncoderMissing
         from classifiers.train import train as begin
     except ModuleNotFoundError as err:
         raise ConfigError(f"training needs the package {err.name!r}: pip install '.[train]'") from err
-    begin(data, out, epochs=epochs, seed=seed, exclude_terms=terms)
+    try:
+        begin(
+            data,
+            out,
+            epochs=epochs,
+            seed=seed,
+            version=version,
+            exclude_terms=terms,
+            leave_out_cities=left_out,
+            checkpoint=checkpoint,
+            full_precision=full_precision,
+        )
+    except (EncoderMissing, ValueError) as err:
+        raise ConfigError(str(err)) from err
 
 
 def evaluate(
-    data: Annotated[Path, typer.Argument(help="The folder with the data sets.")],
+    data: Annotated[
+        Path | None, typer.Argument(help="The folder with the data sets; without it only our own held-back posts.")
+    ] = None,
     model: Annotated[Path | None, typer.Option("--model", help="A model folder; the shipped one without.")] = None,
+    against: Annotated[Path | None, typer.Option("--against", help="Another model folder, to compare with.")] = None,
+    sister: Annotated[
+        Path | None, typer.Option("--sister", help="A model trained without New York and Hoboken: how it does there.")
+    ] = None,
+    full_precision: Annotated[
+        Path | None, typer.Option("--full-precision", help="The model's ONNX file before it was made int8.")
+    ] = None,
+    as_json: Annotated[
+        str | None, typer.Option("--json", help="Write all figures there as JSON; - instead of the tables.")
+    ] = None,
     card: Annotated[Path | None, typer.Option("--card", help="Write the model card there besides.")] = None,
 ) -> None:
-    """Measure a model on the validation parts, and print the tables of the model card."""
+    """Measure a model on the val parts and our held-back posts, and print what it reaches and what it misses."""
+    from classifiers import evaluate as measuring
     from classifiers.card import render, write_card
-    from classifiers.evaluate import evaluate as measure
     from classifiers.model_folder import SHIPPED, read_config
 
-    _must_be_there(data)
-    if card is not None and not card.parent.is_dir():  # known before minutes are spent
-        raise ConfigError(f"--card {card}: there is no folder {card.parent}")
-    try:
-        report = measure(data, folder=model, progress=lambda line: typer.echo(line, err=True))
-    except FileNotFoundError as err:
-        raise ConfigError(f"{err.filename}: is not there") from err
-    typer.echo(render(report))
+    if data is not None:
+        _must_be_there(data)
+    for option, path in (("--card", card), ("--json", Path(as_json) if as_json not in {None, "-"} else None)):
+        _has_a_place(option, path)
+    beside = measuring.Beside(full_precision=full_precision, sister=sister, against=against)
+    with _told():
+        report = measuring.evaluate(data, folder=model, beside=beside, progress=lambda line: typer.echo(line, err=True))
+    table = json.dumps(measuring.as_json(report), indent=2, ensure_ascii=False)
+    typer.echo(table if as_json == "-" else render(report))
+    if as_json not in {None, "-"}:
+        Path(as_json).write_text(table + "\n", encoding="utf-8")
     if card is not None:
         write_card(card, report, read_config(model or SHIPPED))
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """A bad set or a bad model is told in one line."""
+    from classifiers.checking import BadData
+    from classifiers.fitting import BadModel
+
+    try:
+        yield
+    except FileNotFoundError as err:
+        raise ConfigError(f"{err.filename}: is not there") from err
+    except (BadData, BadModel) as err:
+        raise ConfigError(str(err)) from err
 
 
 def _must_be_there(data: Path) -> None:
     if not data.is_dir():
         raise ConfigError(f"{data}: there is no such folder of data sets")
+
+
+def _has_a_place(option: str, path: Path | None) -> None:
+    """Known before minutes are spent."""
+    if path is not None and not path.parent.is_dir():
+        raise ConfigError(f"{option} {path}: there is no folder {path.parent}")
 
 
 def _terms(given: str) -> frozenset[str]:
