@@ -19,7 +19,7 @@ from typing import IO, Protocol
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from analytics import rollup
+from analytics import answers, rollup
 from errors import ConfigError
 from pipeline import rounds
 from pipeline.deployment import Deployment
@@ -38,6 +38,8 @@ STOP_WITHIN = 8.0  #: seconds that a round in flight gets to end
 def count_all(deployment: Deployment) -> None:
     """Bring the roll-ups up to date, a page a transaction."""
     while rollup.refresh(deployment.store):
+        pass
+    while answers.refresh(deployment.store, deployment.settings.zone):
         pass
 
 

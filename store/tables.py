@@ -862,3 +862,12 @@ class RollupDueRow(SQLModel, table=True):
 
     id: int = Field(default=None, primary_key=True)
     posted_at: datetime = at(index=True)
+
+
+class AnswerWeekRow(SQLModel, table=True):
+    """What the classifier answered in one week of the city, counted once: ``analytics.answers`` says how."""
+
+    __tablename__ = "answer_week"
+
+    week: str = Field(primary_key=True)  # its Monday, ISO 8601
+    counts: dict[str, int] = some_json()
