@@ -16,7 +16,7 @@ from pipeline import alarms
 from pipeline.deployment import Deployment
 from places.finder import find_place
 from places.services import by_general_code, choose
-from store import attention, content, intake, work
+from store import attention, content, intake, switches, work
 from store.tables import AssessmentRow, MentionRow, PlaceRow
 from store.types import now
 from store.work import Claim
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 KIND = "assess"
 BATCH = 64
 NO_MODEL = "none"  #: a person read it instead
+EMERGENCY = ("urgency", "emergency")  #: the switch of the model's part in the emergency lane; the patterns have none
 TRIES = 3  #: then a person must read it: a model that crashes never hides a resident
 
 
@@ -111,9 +112,11 @@ def _keep(session: Session, deployment: Deployment, one: _Read, answer: Classifi
     row = session.get_one(MentionRow, one.mention_id)
     if row.state == "deleted" or row.rev != one.rev:
         return  # edited while the model read it: the edit asked for another reading
+    off = switches.off(session)
     danger = None if row.historic else find_emergency(one.text)
     p_emergency = answer.scores["urgency"].get("emergency", 0.0)
-    by_model = not row.historic and p_emergency >= confidence.emergency
+    over = p_emergency >= confidence.emergency
+    by_model = not row.historic and over and EMERGENCY not in off
     urgent = danger is not None or by_model
     signal = find_signal(one.text)
     if _unassessed(session, row, answer.model):
@@ -123,12 +126,16 @@ def _keep(session: Session, deployment: Deployment, one: _Read, answer: Classifi
                 rev=row.rev,
                 model=answer.model,
                 intent=answer.intent,
-                service_code=city_code(deployment, answer.service_code, one.text),
+                service_code=(
+                    None
+                    if ("service_code", answer.service_code) in off
+                    else city_code(deployment, answer.service_code, one.text)
+                ),
                 sentiment=answer.sentiment,
-                urgency=Urgency.EMERGENCY if urgent else _not_emergency(answer),
+                urgency=Urgency.EMERGENCY if urgent else _not_emergency(answer, over=over and EMERGENCY in off),
                 language=answer.language,
                 scores={head: dict(scores) for head, scores in answer.scores.items()},
-                please_check=list(confidence.to_check(answer)),
+                please_check=switches.to_check(confidence.to_check(answer), _labels(answer, over=over), off),
                 signal=signal.value if signal else None,
             )
         )
@@ -160,9 +167,19 @@ def unread(session: Session, row: MentionRow) -> None:
         session.flush()
 
 
-def _not_emergency(answer: Classification) -> str:
-    """Argmax may say emergency below the lane's threshold only where the threshold is high; then it is urgent still."""
-    return Urgency.HIGH if answer.urgency == Urgency.EMERGENCY else answer.urgency
+def _not_emergency(answer: Classification, *, over: bool) -> str:
+    """Argmax may say emergency below the lane's threshold only where the threshold is high; then it is urgent still.
+
+    So is what is over the threshold while the model's word for it is switched off.
+    """
+    return Urgency.HIGH if over or answer.urgency == Urgency.EMERGENCY else answer.urgency
+
+
+def _labels(answer: Classification, *, over: bool) -> list[tuple[str, str]]:
+    """What the model said, head by head; over the lane's threshold it said emergency, whatever is likelier."""
+    said = [("intent", answer.intent), ("sentiment", answer.sentiment)]
+    said.append(EMERGENCY if over else ("urgency", answer.urgency))
+    return said if answer.service_code is None else [*said, ("service_code", answer.service_code)]
 
 
 def _unassessed(session: Session, row: MentionRow, model: str) -> bool:

@@ -12,7 +12,7 @@ from classifiers.signals import Signal
 from pipeline.assess import place_of
 from pipeline.deployment import Deployment
 from places.services import by_general_code
-from store import intake, requests, threads
+from store import intake, requests, switches, threads
 from store.judgement import Judgement
 from store.tables import DraftRow, MentionRow, RequestProposalRow, ServiceRequestRow
 from vocabulary import Intent, Place, Purpose, Service, Urgency
@@ -74,8 +74,12 @@ def _service(deployment: Deployment, held: Judgement) -> Service | None:
     return deployment.service(held.service_code)
 
 
-def _for_report(deployment: Deployment, held: Judgement) -> Service | None:
-    return _service(deployment, held) or by_general_code(deployment.services, "other_service")
+def _for_report(session: Session, deployment: Deployment, held: Judgement) -> Service | None:
+    """The city's service for everything else where none is told; none at all where the answer is switched off."""
+    service = _service(deployment, held)
+    if service is None and "service_code" in held.please_check and "service_code" in dict(switches.off(session)):
+        return None
+    return service or by_general_code(deployment.services, "other_service")
 
 
 def _asked_where(session: Session, mention: MentionRow) -> tuple[ServiceRequestRow, MentionRow] | None:
@@ -142,7 +146,7 @@ def _reopening(deployment: Deployment, closed: ServiceRequestRow, place: Place |
 def _report(
     session: Session, deployment: Deployment, mention: MentionRow, held: Judgement, place: Place | None
 ) -> Plan:
-    service = _for_report(deployment, held)
+    service = _for_report(session, deployment, held)
     if service is None:
         return Plan(intent=Intent.REPORT, purpose=Purpose.ANSWER)
     if service.handled_by:

@@ -1,11 +1,13 @@
 """What people decide. Each decision, its audit entry and its effects are one transaction.
 
 ``drafts.py``: approve, reject, edit, undo, hold …; ``mentions.py``: corrections, dismissals, alarms, notes;
-``running.py``: requests of the built-in CRM, arming, kill switches, attention.
+``running.py``: requests of the built-in CRM, arming, kill switches, attention;
+``labels.py``: which answers the model may give by itself.
 """
 
 from pipeline.decide.drafts import approve, cancel, edit, hold, reject, release, retract, retry
-from pipeline.decide.mentions import acknowledge, assign, correct, dismiss, note, redraft, undismiss
+from pipeline.decide.labels import set_label
+from pipeline.decide.mentions import acknowledge, assign, correct, dismiss, label, note, redraft, undismiss
 from pipeline.decide.running import (
     attention_ack,
     attention_discard,
@@ -28,6 +30,7 @@ __all__ = [
     "dismiss",
     "edit",
     "hold",
+    "label",
     "note",
     "redraft",
     "reject",
@@ -35,6 +38,7 @@ __all__ = [
     "retract",
     "retry",
     "set_kill_switch",
+    "set_label",
     "set_sending",
     "undismiss",
 ]

@@ -58,20 +58,54 @@ def correct(deployment: Deployment, who: Principal, mention_id: int, *, changes:
         Missing, Invalid: as they say.
     """
     with deployment.store.writing() as session:
-        row = find(session, who, mention_id)
-        if row.state == "quarantined" and judgement(session, row.id) is None:
-            assess.unread(session, row)
-        held = judgement(session, row.id)
-        if held is None:
-            raise Conflict("it has not been read yet: try again in a moment", code="stale")
+        row, held = _to_say(session, who, mention_id)
         for name, value in changes.items():
             _check(deployment, name, value)
             _correct_one(session, row, held, name, value, by=who.by)
-        if "urgency" in changes:
-            _alarm_follows(session, row, by=who.by)
-        other = bool({"intent", "service_code"} & set(changes))
-        _draft_follows(session, deployment, row, by=who.by, other_trouble=other)
+        _all_follows(session, deployment, row, changes, by=who.by)
     return mention_id
+
+
+def label(deployment: Deployment, who: Principal, mention_id: int, *, said: Mapping[str, str | None]) -> int:
+    """Say what a mention is, for the model to learn from: what it said rightly is confirmed, the rest is corrected.
+
+    A confirmation changes no draft; a correction does what ``correct`` does.
+
+    Raises:
+        Missing, Conflict, Invalid: as they say.
+    """
+    with deployment.store.writing() as session:
+        row, held = _to_say(session, who, mention_id)
+        changes: dict[str, str | None] = {}
+        for name, value in said.items():
+            _check(deployment, name, value)
+            if getattr(held, name) == value:
+                _confirm_one(session, row, name, value, by=who.by)
+            else:
+                _correct_one(session, row, held, name, value, by=who.by)
+                changes[name] = value
+        if changes:
+            _all_follows(session, deployment, row, changes, by=who.by)
+    return mention_id
+
+
+def _to_say(session: Session, who: Principal, mention_id: int) -> tuple[MentionRow, Judgement]:
+    row = find(session, who, mention_id)
+    if row.state == "quarantined" and judgement(session, row.id) is None:
+        assess.unread(session, row)
+    held = judgement(session, row.id)
+    if held is None:
+        raise Conflict("it has not been read yet: try again in a moment", code="stale")
+    return row, held
+
+
+def _all_follows(
+    session: Session, deployment: Deployment, row: MentionRow, changes: Mapping[str, str | None], *, by: str
+) -> None:
+    if "urgency" in changes:
+        _alarm_follows(session, row, by=by)
+    other = bool({"intent", "service_code"} & set(changes))
+    _draft_follows(session, deployment, row, by=by, other_trouble=other)
 
 
 def _check(deployment: Deployment, name: str, value: str | None) -> None:
@@ -92,6 +126,14 @@ def _correct_one(session: Session, row: MentionRow, held: Judgement, name: str, 
     session.flush()
     hashes = {name: value or "none", "was": "none" if was is None else str(was)}
     audit.append(session, by=by, action="mention.corrected", subject=f"mention:{row.id}", hashes=hashes)
+
+
+def _confirm_one(session: Session, row: MentionRow, name: str, value: str | None, *, by: str) -> None:
+    """A lesson like any other: who teaches only where the model was wrong teaches it to doubt what it knew."""
+    session.add(CorrectionRow(mention_id=row.id, field=name, was=value, value=value, by=by))
+    session.flush()
+    hashes = {name: value or "none"}
+    audit.append(session, by=by, action="mention.confirmed", subject=f"mention:{row.id}", hashes=hashes)
 
 
 def _alarm_follows(session: Session, row: MentionRow, *, by: str) -> None:
