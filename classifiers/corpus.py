@@ -5,6 +5,7 @@ The sets themselves lie outside the repository (``harken train --data``); only o
 
 import hashlib
 import json
+import logging
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -15,8 +16,12 @@ from classifiers.model_folder import NO_SERVICE, SERVICE_INTENTS
 from classifiers.normalise import normalise
 from vocabulary import GENERAL_CODES, Intent, Sentiment, Urgency
 
+log = logging.getLogger(__name__)
+
 OWN_POSTS = Path(__file__).parent / "training"
-HELD_OUT = "heldout.jsonl"  #: of our own posts: read by the evaluation, never by the training
+HELD_OUT = "heldout_*.jsonl"  #: own posts by writers who wrote nothing else: read by the evaluation only
+TUNED_ON = "tuned_on.jsonl"  #: own posts that were looked at while thresholds were chosen: they calibrate
+READ = "read.jsonl"  #: what our readers said of rows of the sets; the texts stay in the sets
 
 
 #: Labels of each head, in the order of its logits.
@@ -106,6 +111,17 @@ SETS: dict[str, DataSet] = {
 
 _CITY_SETS = {"new_york": "publicstuff", "hoboken": "publicstuff", "san_francisco": "sf311"}  # the others: seeclickfix
 
+#: Folders whose texts the model's vocabulary is made from, and the sets whose terms they carry.
+_TEXTS = {
+    "intents": ("seeclickfix", "sentiment"),
+    "requests311": ("seeclickfix", "publicstuff"),
+    "civic_tweets": ("civic_tweets",),
+    "sentiment": ("sentiment",),
+    "sentiment_es": ("sentiment_es",),
+    "complaints": ("complaints",),
+    "crisis": ("crisis",),
+}
+
 #: Categories of civic_tweets that agree with our readers often enough (0.8 and up where both name a service;
 #: Potholes, Streetlights, Traffic/Parking and Sanitation do not).
 _CIVIC_SERVICES = {
@@ -125,6 +141,7 @@ class Example:
     source: str  #: name of its DataSet
     folder: str  #: where it was read
     language: str | None = None
+    city: str | None = None  #: of requests311: where it was written
 
 
 def read_part(data: Path, folder: str, part: str) -> list[Example]:
@@ -134,22 +151,50 @@ def read_part(data: Path, folder: str, part: str) -> list[Example]:
 
 
 def own_posts(folder: Path = OWN_POSTS) -> tuple[list[Example], list[Example]]:
-    """Our own posts: those to learn from, and one in eight to calibrate on (told apart by a hash of the text)."""
+    """Our own posts: to learn from, and to calibrate on, which are one in eight by a hash of the text, and TUNED_ON."""
     learn: list[Example] = []
     calibrate: list[Example] = []
     for path in sorted(folder.glob("*.jsonl")):
-        if path.name == HELD_OUT:
+        if path.match(HELD_OUT) or path.name == READ:
             continue
         for row in _rows(path):
             digest = hashlib.sha256(str(row["text"]).encode("utf-8", "replace")).digest()
-            (calibrate if digest[0] % 8 == 0 else learn).append(_labelled({**row, "from": "own"}))
+            apart = path.name == TUNED_ON or digest[0] % 8 == 0
+            (calibrate if apart else learn).append(_labelled({**row, "from": "own"}))
     return learn, calibrate
 
 
 def held_out_posts(folder: Path = OWN_POSTS) -> list[Example]:
-    """Our own posts that no training ever reads."""
-    path = folder / HELD_OUT
-    return [_labelled({**row, "from": "own"}) for row in _rows(path)] if path.exists() else []
+    """Our own posts that no training and no calibration ever reads."""
+    return [_labelled({**row, "from": "own"}) for path in sorted(folder.glob(HELD_OUT)) for row in _rows(path)]
+
+
+def read_posts(data: Path, folder: Path = OWN_POSTS) -> tuple[list[Example], list[Example]]:
+    """Rows of the sets that our readers labelled for all heads: to learn from, and one in eight to calibrate on.
+
+    They were chosen where an earlier model was least sure, so they are harder than the sets' average. A row that is not
+    the one that was read is left out, with a warning: the labels would be another post's.
+    """
+    path = folder / READ
+    texts: dict[str, list[str]] = {}
+    learn: list[Example] = []
+    calibrate: list[Example] = []
+    others = 0
+    for said in _rows(path) if path.exists() else ():
+        name, number = str(said["set"]), int(str(said["row"]))
+        if name not in texts:
+            rows = data / name / "train.jsonl"
+            texts[name] = [str(row["text"]) for row in _rows(rows)] if rows.exists() else []
+        text = texts[name][number] if number < len(texts[name]) else ""
+        digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+        if not digest.startswith(str(said["sha256"])):
+            others += 1
+            continue
+        example = _labelled({**said, "text": text, "from": name})
+        (calibrate if int(digest[:2], 16) % 8 == 0 else learn).append(example)
+    if others:
+        log.warning("%d of the posts that our readers labelled are not in %s: is it the same data?", others, data)
+    return learn, calibrate
 
 
 def allowed(examples: Iterable[Example], exclude_terms: frozenset[str]) -> list[Example]:
@@ -173,6 +218,7 @@ def calibration_examples(data: Path, exclude_terms: frozenset[str] = frozenset()
             for example in read_part(data, "requests311", "val")
         ),
         *read_part(data, "sentiment", "val"),
+        *map(as_used, read_posts(data)[1]),
         *map(as_used, own_posts()[1]),
     ]
     return allowed(examples, exclude_terms)
@@ -197,10 +243,28 @@ class Share:
         return self.examples * int(whole) + rng.sample(self.examples, int(part * len(self.examples)))
 
 
-def training_shares(data: Path, exclude_terms: frozenset[str] = frozenset()) -> list[Share]:
-    """The training posts, each set with its share of an epoch. ``airline`` stays out: it shows how we do elsewhere."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stage:
+    """A part of the training: what it learns, how often, how fast."""
+
+    shares: list[Share]
+    epochs: int
+    rate: float  #: highest learning rate of the encoder
+
+
+def training_stages(
+    data: Path, exclude_terms: frozenset[str] = frozenset(), leave_out_cities: frozenset[str] = frozenset()
+) -> list[Stage]:
+    """First the large sets, each for its own head; then what was read for all heads, with some of the large ones.
+
+    ``airline`` stays out: it shows how we do elsewhere. ``leave_out_cities`` of requests311 do, to see how we do in a
+    city that we never saw.
+    """
     kept_apart = [
         *calibration_examples(data),
+        *read_part(data, "intents", "val"),
+        *read_part(data, "requests311", "val"),
+        *read_part(data, "sentiment", "val"),
         *read_part(data, "sentiment_es", "val"),
         *read_part(data, "airline", "val"),
         *held_out_posts(),
@@ -210,15 +274,45 @@ def training_shares(data: Path, exclude_terms: frozenset[str] = frozenset()) -> 
         return Share(examples=without_copies(allowed(examples, exclude_terms), kept_apart), times=times)
 
     civic = read_part(data, "civic_tweets", "train")
-    return [
-        prepare(read_part(data, "intents", "train"), 3),
-        prepare(own_posts()[0], 3),
-        prepare(read_part(data, "requests311", "train"), 1),
-        prepare(read_part(data, "sentiment", "train"), 0.16),
-        prepare(read_part(data, "sentiment_es", "train"), 0.6),
-        prepare([example for example in civic if example.labels and "intent" not in example.labels], 0.08),
-        prepare([example for example in civic if "intent" in example.labels], 0.1),
+    civic_services = [example for example in civic if example.labels and "intent" not in example.labels]
+    civic_noise = [example for example in civic if "intent" in example.labels]
+    requests = [one for one in read_part(data, "requests311", "train") if one.city not in leave_out_cities]
+    sentiment = read_part(data, "sentiment", "train")
+    spanish = read_part(data, "sentiment_es", "train")
+    labelled = read_part(data, "intents", "train")
+    if leave_out_cities:  # which city a labelled request is of was not noted
+        labelled = [example for example in labelled if example.source != "seeclickfix"]
+    broad = [
+        prepare(sentiment, 1),
+        prepare(spanish, 3),
+        prepare(requests, 2),
+        prepare(labelled, 2),
+        prepare(civic_services, 0.3),
+        prepare(civic_noise, 0.2),
+        prepare(own_posts()[0], 1),
     ]
+    deep = [
+        prepare(labelled, 3),
+        prepare(own_posts()[0], 3),
+        prepare(read_posts(data)[0], 2),
+        prepare(requests, 2),
+        prepare(sentiment, 0.2),
+        prepare(spanish, 1),
+        prepare(civic_services, 0.05),
+        prepare(civic_noise, 0.05),
+    ]
+    return [Stage(shares=broad, epochs=1, rate=1e-4), Stage(shares=deep, epochs=2, rate=6e-5)]
+
+
+def texts_to_read(data: Path, exclude_terms: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Posts of every set and of ours, labelled or not: what they are made of is what the model must be able to read."""
+    for folder, terms in _TEXTS.items():
+        rows = data / folder / "train.jsonl"
+        if rows.exists() and not any(SETS[name].terms & exclude_terms for name in terms):
+            for row in _rows(rows):
+                yield str(row["text"])
+    for example in own_posts()[0]:
+        yield example.text
 
 
 def restyle(example: Example, rng: random.Random) -> str:
@@ -269,6 +363,7 @@ def _request(row: dict[str, object]) -> Example:
         source=_CITY_SETS.get(str(row["city"]), "seeclickfix"),
         folder="requests311",
         language="en",
+        city=str(row["city"]),
     )
 
 

