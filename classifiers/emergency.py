@@ -85,7 +85,7 @@ def _find(text: str) -> EmergencyFound | None:
 
 def _plain(text: str) -> str:
     """Lower case, no accents, no apostrophes, no emoji: 🔥 is praise far more often than a fire."""
-    words = normalise(_OVERDOSED.sub("overdosed", text), emoji_as_words=False)
+    words = normalise(_OVERDOSED.sub("overdosed", text), emoji=False)
     words = unicodedata.normalize("NFKD", words).casefold()
     words = "".join(character for character in words if not unicodedata.combining(character))
     return words.replace("’", "'").replace("'", "")

@@ -24,7 +24,7 @@ _LETTERS = re.compile(r"[^\W\d_]")
 
 def detect(text: str) -> str:
     """The post's language as ISO 639-1, or ``und`` where there is too little to go by."""
-    words = _NOT_WORDS.sub(" ", normalise(text, emoji_as_words=False))[:READ_AT_MOST]
+    words = _NOT_WORDS.sub(" ", normalise(text, emoji=False))[:READ_AT_MOST]
     if len(_LETTERS.findall(words)) < 2:
         return UNKNOWN
     code, confidence = _identifier().classify(words.strip())

@@ -9,7 +9,7 @@ import unicodedata
 
 #: What is read of a post: the model sees 96 word pieces, so this is ample, and hostile posts cost bounded time.
 READ_AT_MOST = 4_000
-KEEP_AT_MOST = 2_000  #: after emoji became words
+KEEP_AT_MOST = 2_000  #: of it, once it is written down our way
 
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _LINK = re.compile(r"(?:https?://|www\.)\S{1,2000}", re.IGNORECASE)
@@ -18,13 +18,16 @@ _HASHTAG = re.compile(r"#(\w{1,140})")
 _WORD_IN_TAG = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\dA-Z_]+|\d+|[^\W_]+")
 _REPEATED = re.compile(r"(.)\1{3,}", re.DOTALL)
 _SPACE = re.compile(r"\s+")
-_JOINERS = {0x200D: None, 0xFE0E: None, 0xFE0F: None}  # parts of emoji: dropped only after emoji became words
+#: Parts of emoji that say nothing by themselves: joiners, variation marks, skin tones.
+_JOINERS = {0x200D: None, 0xFE0E: None, 0xFE0F: None} | dict.fromkeys(range(0x1F3FB, 0x1F400))
+_SHOUTED = 0.7  #: share of capitals from which on a text is read in small letters
+_FEW_LETTERS = 8
 
 
-def normalise(text: str, *, emoji_as_words: bool = True) -> str:
-    """The text as the model reads it: one line, emoji as words, ``@user`` and ``http`` for handles and links.
+def normalise(text: str, *, emoji: bool = True) -> str:
+    """The text as the model reads it: one line, ``@user`` and ``http`` for handles and links, no shouting.
 
-    Never raises, whatever the text holds. Without ``emoji_as_words`` emoji become spaces.
+    Never raises, whatever the text holds. Without ``emoji`` they become spaces.
     """
     text = _readable(text[:READ_AT_MOST])
     text = _ESCAPED.sub(_unescaped, html.unescape(text))
@@ -32,7 +35,8 @@ def normalise(text: str, *, emoji_as_words: bool = True) -> str:
     text = _LINK.sub("http", text)
     text = _HANDLE.sub("@user", text)
     text = _HASHTAG.sub(_words_of_tag, text)
-    text = _without_emoji(text, as_words=emoji_as_words).translate(_JOINERS)
+    text = (text if emoji else _without_emoji(text)).translate(_JOINERS)
+    text = _calm(text)
     text = _REPEATED.sub(r"\1\1\1", text)
     return _SPACE.sub(" ", text).strip()[:KEEP_AT_MOST]
 
@@ -68,14 +72,17 @@ def _words_of_tag(match: re.Match[str]) -> str:
     return " ".join(_WORD_IN_TAG.findall(match[1])) or match[1]
 
 
-def _without_emoji(text: str, *, as_words: bool) -> str:
-    """The encoder's vocabulary has no emoji: each would be one and the same unknown piece."""
+def _calm(text: str) -> str:
+    """In small letters if it shouts: the encoder knows few words in capitals, and reads the others letter by letter."""
+    letters = sum(map(str.isalpha, text))
+    if letters < _FEW_LETTERS or sum(map(str.isupper, text)) < _SHOUTED * letters:
+        return text
+    return text.lower()
+
+
+def _without_emoji(text: str) -> str:
     if text.isascii():
         return text
     import emoji  # its table is big: only posts with more than ASCII need it
 
-    def words(found: str, _: object) -> str:
-        name = str(emoji.EMOJI_DATA[found]["en"]).strip(":").replace("_", " ")
-        return f" {name} " if as_words else " "
-
-    return emoji.replace_emoji(text, replace=words)
+    return emoji.replace_emoji(text, replace=" ")

@@ -34,7 +34,7 @@ def test_posts_are_written_one_way(text: str, expected: str) -> None:
 
 
 def test_emoji_can_be_dropped() -> None:
-    assert normalise("on fire 🔥🔥 tonight", emoji_as_words=False) == "on fire tonight"
+    assert normalise("on fire 🔥🔥 tonight", emoji=False) == "on fire tonight"
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=()), max_size=300))
