@@ -227,7 +227,8 @@ class _Run:
     def averaged(self) -> JointModel:
         """The model with its averaged weights."""
         model: JointModel = self._averaged.module
-        return model.cpu()
+        model.cpu()
+        return model
 
     def save(self) -> None:
         """In one step: a run cut off while saving must not lose what was saved before."""
