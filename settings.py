@@ -115,6 +115,25 @@ class Alarms(Table):
         return tuple(value.split()) if isinstance(value, str) else value
 
 
+class HeadModel(Table):
+    """A model of the Hugging Face hub that answers one question in place of the shipped one."""
+
+    model: str = Field(min_length=1)  #: a folder, or a name on the hub
+    labels: dict[str, str] = Field(min_length=1)  #: the model's label -> ours
+    please_check: float = Field(default=0.8, ge=0, le=1)  #: below this probability staff are to check the answer
+
+
+class Classifier(Table):
+    """Who reads the posts, and where, and how it learns from what staff correct."""
+
+    processes: int = Field(default=1, ge=0, le=64)  #: of their own; 0: in the one that serves the pages
+    heads: dict[Literal["intent", "service_code", "sentiment", "urgency"], HeadModel] = Field(default_factory=dict)
+    download: bool = False  #: whether a model that is named may be fetched from the hub
+    promote: Literal["ask", "auto", "shadow"] = "ask"  #: what becomes of a learned version that passed the gate
+    learn_after: int = Field(default=20, ge=1)  #: new corrections before the nightly job learns again
+    learn_from_x: bool = False  #: X's terms forbid to train on its content
+
+
 class Account(BaseModel):
     """One login of the city on one platform; keys of the platform's own go on to ``clients/<platform>.py``."""
 
@@ -179,6 +198,7 @@ class Settings(Table):
     approval: Approval = Approval()
     sending: Sending = Sending()
     alarms: Alarms = Alarms()
+    classifier: Classifier = Classifier()
     accounts: dict[str, Account] = Field(default_factory=dict)
     crm: Crm = Crm()
     file: Path
@@ -290,4 +310,13 @@ def _rooted(settings: Settings) -> Settings:
     holidays = settings.calendar.holidays
     if holidays is not None and (folder / holidays).is_file():
         changed["calendar"] = settings.calendar.model_copy(update={"holidays": folder / holidays})
+    heads = {head: _model_rooted(one, folder) for head, one in settings.classifier.heads.items()}
+    changed["classifier"] = settings.classifier.model_copy(update={"heads": heads})
     return settings.model_copy(update=changed)
+
+
+def _model_rooted(one: HeadModel, folder: Path) -> HeadModel:
+    """A folder beside the file goes before a name on the hub; what looks like a path is one."""
+    path = folder / one.model
+    is_path = path.is_dir() or one.model.startswith((".", "/")) or one.model.count("/") > 1
+    return one.model_copy(update={"model": str(path.resolve())}) if is_path else one

@@ -30,7 +30,7 @@ from typing import Any
 from classifiers.base import Busy, Classification, Classifier, PostsFailed
 from classifiers.normalise import READ_AT_MOST
 from classifiers.pool_worker import Failed, Learn, Read
-from errors import HarkenError
+from errors import ConfigError
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ WORKER = "from classifiers.pool_worker import main; main()"  #: not -m: the mess
 ROOT = Path(__file__).parents[1]  #: of our packages, in a checkout and when installed
 
 
-class NotStarted(HarkenError):
+class NotStarted(ConfigError):
     """No process with the model could be started."""
 
 
@@ -365,7 +365,8 @@ class _Process:
             raise NotStarted(f"the classifier's process ended before it had its model: {err}") from err
         if failed is not None:
             self.end()
-            raise NotStarted(f"the classifier can't be loaded: {failed}")
+            ours = failed.kind == "ConfigError"  # it says all by itself
+            raise NotStarted(failed.reason if ours else f"the classifier can't be loaded: {failed}")
 
     @property
     def pid(self) -> int:

@@ -55,7 +55,7 @@ def serve_all(config: Path, *, ready: threading.Event | None = None) -> None:
         _serve(deployment, ready)
     finally:
         ended = runner.stop()
-        deployment.store.close()
+        deployment.close()
         if not ended:
             log.warning("a round was still in flight; it is taken up from its row next time")
             logging.shutdown()
@@ -104,7 +104,7 @@ def web(config: Config = DEFAULT) -> None:
     log_to_stderr()
     deployment = opened(config)
     _serve(deployment)
-    deployment.store.close()
+    deployment.close()
 
 
 def worker(config: Config = DEFAULT) -> None:

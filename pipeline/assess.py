@@ -9,18 +9,20 @@ from dataclasses import dataclass
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, select
 
+from classifiers.base import Busy, PostsFailed
 from classifiers.emergency import EmergencyFound, find_emergency
-from classifiers.model_folder import Bands, bands
+from classifiers.model_folder import Bands
 from classifiers.signals import find_signal
 from pipeline import alarms
 from pipeline.deployment import Deployment
+from pipeline.serving import Answer
 from places.finder import find_place
 from places.services import by_general_code, choose
-from store import attention, content, intake, switches, work
+from store import attention, content, intake, models, switches, work
 from store.tables import AssessmentRow, MentionRow, PlaceRow
 from store.types import now
 from store.work import Claim
-from vocabulary import Classification, Intent, Place, Sentiment, Urgency
+from vocabulary import GENERAL_CODES, Classification, Intent, Place, Sentiment, Urgency
 
 log = logging.getLogger(__name__)
 
@@ -46,19 +48,47 @@ def assess_due(deployment: Deployment, *, worker: str) -> int:
         batch = [_read(session, claim) for claim in claims]
     if not batch:
         return 0
+    confidence = deployment.serving.take_up()
     try:
         answers: Sequence[Classification | None] = deployment.classifier.classify([one.text for one in batch])
+    except Busy as err:
+        log.warning("%s", err)
+        with deployment.store.writing() as session:
+            work.give_back(session, [one.claim for one in batch])
+        return 0
+    except PostsFailed as err:
+        log.warning("%s", err)
+        answers = err.answers
     except Exception as err:  # noqa: BLE001  a model may raise anything: it must hide no resident
         log.warning("a batch of %d could not be classified: %s", len(batch), err)
         answers = [_alone(deployment, one.text) for one in batch]
-    confidence = bands()
+    beside = deployment.serving.beside([one.text for one in batch])
     with deployment.store.writing() as session:
         for one, answer in zip(batch, answers, strict=True):
             if answer is not None and _kept(session, deployment, one, answer, confidence):
                 work.finish(session, [one.claim])
             else:
                 _not_understood(session, one)
+        if beside is not None:
+            _keep_beside(session, batch, answers, *beside)
     return len(batch)
+
+
+def _keep_beside(
+    session: Session,
+    batch: Sequence[_Read],
+    answers: Sequence[Classification | None],
+    version_id: int,
+    in_shadow: Sequence[Answer],
+) -> None:
+    """What the version in the shadow says of each post, and what the live one said; to be compared, never used."""
+    for one, answer, beside in zip(batch, answers, in_shadow, strict=True):
+        if answer is not None:
+            likely = {head: max(scores, key=lambda label: scores[label]) for head, scores in answer.scores.items()}
+            both = {head: {**said, "live": likely.get(head)} for head, said in beside.items()}
+            models.keep_shadow_answer(
+                session, mention_id=one.mention_id, rev=one.rev, model_version_id=version_id, answer=both
+            )
 
 
 def _kept(session: Session, deployment: Deployment, one: _Read, answer: Classification, confidence: Bands) -> bool:
@@ -196,9 +226,14 @@ def _reason(danger: EmergencyFound | None, probability: float) -> str:
 
 
 def city_code(deployment: Deployment, general: str | None, text: str) -> str | None:
-    """The city's own service for a general code; its service for everything else where it has none."""
+    """The city's own service for a general code; its service for everything else where it has none.
+
+    A code that the city taught the model is its own already.
+    """
     if general is None:
         return None
+    if general not in GENERAL_CODES and deployment.service(general) is not None:
+        return general
     service = choose(deployment.services, general, text) or by_general_code(deployment.services, "other_service")
     return service.service_code if service else None
 

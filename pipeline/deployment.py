@@ -5,17 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
 from sqlmodel import Session, select
 
 from adapters import adapter, has_adapter
+from classifiers import model_folder
 from classifiers.base import Classifier
+from classifiers.model_folder import Bands
+from classifiers.pool import PooledClassifier
 from crm_bridge.base import CrmBridge
 from errors import ConfigError
 from listeners.base import Listener
+from pipeline.serving import Serving
 from places.calendar import Calendar, load_calendar
 from places.gazetteer import Gazetteer
 from places.gazetteer import load as load_gazetteer
@@ -59,8 +64,37 @@ class Deployment:
 
     @cached_property
     def classifier(self) -> Classifier:
-        """The transformer, loaded once."""
-        return cast(Classifier, adapter("classifiers", "transformer").load())
+        """Made once: in processes of its own, or in this one where the file says so.
+
+        Raises:
+            ConfigError: its model can't be loaded.
+        """
+        table = self.settings.classifier
+        threads = 1 if table.processes else None
+        if table.heads:
+            load = adapter("classifiers", "hub").load
+            make = partial(load, self._head_models(), download=table.download, threads=threads)
+        else:
+            make = partial(adapter("classifiers", "transformer").load, threads=threads)
+        with _named(self.settings.file):
+            try:
+                return PooledClassifier(make, processes=table.processes) if table.processes else make()
+            except (OSError, ValueError) as err:
+                raise ConfigError(f"the classifier can't be loaded: {err}") from err
+
+    @cached_property
+    def bands(self) -> Bands:
+        """Where the classifier's answers need a person's eye; a model of the city's choice has one limit for all."""
+        shipped = model_folder.bands()
+        limits = dict(shipped.please_check)
+        for head, one in self.settings.classifier.heads.items():
+            limits[head] = dict.fromkeys(limits[head], one.please_check)
+        return replace(shipped, please_check=limits)
+
+    @cached_property
+    def serving(self) -> Serving:
+        """Which version of the learned heads answers in this process."""
+        return Serving(self)
 
     def listener(self, name: str) -> Listener:
         """The listener of an account."""
@@ -106,6 +140,25 @@ class Deployment:
                     self.responder(name)
         with _named(self.settings.file, "crm: "):
             _ = self.crm
+        if self.settings.classifier.heads:
+            with _named(self.settings.file):
+                codes = {service.maps_to for service in self.services}
+                download = self.settings.classifier.download
+                adapter("classifiers", "hub").check(self._head_models(), codes=codes, download=download)
+
+    def close(self) -> None:
+        """Close the store, and end the classifier's processes where there are any."""
+        classifier = self.__dict__.get("classifier")  # asked as a property, it would be made
+        if isinstance(classifier, PooledClassifier):
+            classifier.close()
+        self.store.close()
+
+    def _head_models(self) -> list[Any]:
+        make = adapter("classifiers", "hub").HeadModel
+        return [
+            make(head=head, model=one.model, labels=dict(one.labels))
+            for head, one in self.settings.classifier.heads.items()
+        ]
 
     @staticmethod
     def _table(account: Account) -> dict[str, Any]:

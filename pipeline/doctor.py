@@ -51,7 +51,7 @@ def examine(config: Path) -> list[Finding]:
     except HarkenError as err:
         return [*found, Finding(mark="FAIL", what="city files or database", told=str(err))]
     found += of_deployment(deployment)
-    deployment.store.close()
+    deployment.close()
     return found
 
 

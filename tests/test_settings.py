@@ -159,6 +159,7 @@ def test_the_example_holds_no_secret_and_no_machine() -> None:
     ("heading", "model", "beside"),
     [
         *((f"`[{name}]`", model, None) for name, model in TABLES.items()),
+        ("`[classifier.heads.HEAD]`", settings.HeadModel, None),
         ("`[accounts.NAME]`", settings.Account, None),
         ("An account on X", x.Account, settings.Account),
         ("A Facebook Page", facebook.Account, settings.Account),
@@ -188,7 +189,7 @@ def default_of(field: FieldInfo) -> str:
     if isinstance(value, timedelta):
         iso = {5: "PT5S", 90: "PT90S", 60: "PT1M", 120: "PT2M", 300: "PT5M", 600: "PT10M", 86400: "PT24H"}
         return f"`{iso.get(round(value.total_seconds()), f'P{value.days}D')}`"
-    if value is None or value == "":
+    if value is None or value in ("", {}):
         return "nothing"
     if isinstance(value, dict):
         return "`{ " + ", ".join(f'{key} = "{one}"' for key, one in value.items()) + " }`"
