@@ -37,4 +37,6 @@ def _identifier() -> "LanguageIdentifier":
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     identifier.set_languages(list(LANGUAGES))
+    # It keeps all 130 languages beside ours, should we change our mind: 26 MB in each process.
+    identifier._full_model = identifier.nb_ptc, identifier.nb_pc, identifier.nb_classes
     return identifier
