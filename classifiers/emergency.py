@@ -24,7 +24,7 @@ OVERLAP = 300  #: longer than what any pattern spans in plain writing
 
 _LISTS = ("person", "human", "thing", "persona")
 _OVERDOSED = re.compile(r"\bo\.?d\.?['’](?:ed|d)\b", re.IGNORECASE)  # "OD'd": without its apostrophe it is "odd"
-_LAUGHTER = re.compile("[😂🤣😹💀]|\\b(?:lol|lmf?ao|rofl|(?:ha){2,}h?|(?:ja){2,}j?|(?:je){2,})\\b", re.IGNORECASE)
+_LAUGHTER = re.compile("[😂🤣😹💀]|\\b(?:lo+l+|lmf?ao+|rofl|(?:ha){2,}h?|(?:ja){2,}j?|(?:je){2,})\\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
