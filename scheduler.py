@@ -21,7 +21,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from analytics import answers, rollup
 from errors import ConfigError
-from pipeline import rounds
+from pipeline import learning, rounds
 from pipeline.deployment import Deployment
 from store import idempotency, work
 from store.types import now
@@ -32,6 +32,8 @@ IDLE = 0.3  #: seconds between looks at the work rows when nothing wakes the wor
 CRM_EVERY = timedelta(minutes=2)
 CRM_EVERY_ON_LOOPBACK = timedelta(seconds=3)
 ANSWERS_KEPT = timedelta(hours=24)  #: how long a write with an Idempotency-Key is answered as the first time
+NIGHT = 4  #: o'clock in the city
+LATE_NIGHT = 3600  #: seconds by which a night's job may be late; after that the next night will do
 STOP_WITHIN = 8.0  #: seconds that a round in flight gets to end
 
 
@@ -99,6 +101,7 @@ class Runner:
             self._every(CRM_EVERY_ON_LOOPBACK if loopback else CRM_EVERY, "poll crm", self._hear_crm)
         self._every(timedelta(seconds=5), "roll-ups", partial(count_all, self._deployment))
         self._every(timedelta(hours=1), "old answers", self._prune)
+        self._every_night("learn", partial(learning.nightly, self._deployment))
 
     def _prune(self) -> None:
         with self._deployment.store.writing() as session:
@@ -115,6 +118,20 @@ class Runner:
             coalesce=True,
             max_instances=1,
             misfire_grace_time=None,
+        )
+
+    def _every_night(self, name: str, what: Callable[[], object]) -> None:
+        """Once in the city's night, at an hour that no change of the clocks skips or repeats in America or Europe."""
+        self._clock.add_job(
+            self._guarded(name, what),
+            "cron",
+            hour=NIGHT,
+            timezone=self._deployment.settings.zone,
+            id=name,
+            replace_existing=True,
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=LATE_NIGHT,
         )
 
     def _guarded(self, name: str, what: Callable[[], object]) -> Callable[[], None]:

@@ -23,7 +23,7 @@ from classifiers.calibrate import FEW, SURE_IN_ANY_CASE, Answers, best_temperatu
 from classifiers.heads import TEMPERATURES, Heads, LinearHead, Vectors
 from classifiers.model_folder import ModelConfig
 
-KNOWN = 100.0  #: how many lessons the known posts weigh as much as, together
+KNOWN = 1_000.0  #: how many lessons the known posts weigh as much as, together
 PULL = 0.03
 NEW_LABEL_LOGIT = -4.0  #: where a label begins that the shipped head does not have: said of nothing
 AFFINE_WITHIN = 0.1  #: logits; a graph that quantises its heads is off by a fiftieth

@@ -15,8 +15,8 @@ from sqlalchemy.orm import defer
 from sqlmodel import Session, col, func, select
 
 from store import audit
-from store.refusals import Conflict, Invalid, Missing
-from store.tables import CorrectionRow, LabelSwitchRow, ModelVersionRow, ShadowAnswerRow
+from store.refusals import Conflict, Missing
+from store.tables import CorrectionRow, ModelVersionRow, ShadowAnswerRow
 from store.types import now
 
 SHIPPED = 0  #: the number by which people name the model as it was shipped
@@ -168,41 +168,15 @@ def _decide(session: Session, row: ModelVersionRow, state: str, *, by: str, reas
     audit.append(session, by=by, action=f"model.{state}", subject=f"model_version:{row.number}", hashes=hashes)
 
 
-def switched_off(session: Session) -> frozenset[tuple[str, str]]:
-    """Head and label of every answer that staff check each time."""
-    return frozenset((row.head, row.label) for row in session.exec(select(LabelSwitchRow)))
-
-
-def switches(session: Session) -> list[LabelSwitchRow]:
-    """The same with who did it, and when."""
-    return list(session.exec(select(LabelSwitchRow).order_by(LabelSwitchRow.head, LabelSwitchRow.label)))
-
-
-def switch(session: Session, head: str, label: str, *, on: bool, by: str) -> None:
-    """Believe the classifier when it says this, as far as its bands go, or check it every time.
-
-    Raises:
-        Invalid: there is no such head, or the label can't be one.
-    """
-    if head not in {"intent", "service_code", "sentiment", "urgency"}:
-        raise Invalid(f"head = {head!r}: one of intent, service_code, sentiment, urgency", field="head")
-    if not 0 < len(label) <= 64:
-        raise Invalid("label: 1 to 64 characters", field="label")
-    row = session.get(LabelSwitchRow, (head, label))
-    if (row is None) == on:
-        return
-    if row is None:
-        session.add(LabelSwitchRow(head=head, label=label, by=by))
-    else:
-        session.delete(row)
-    session.flush()
-    audit.append(session, by=by, action=f"label.{'on' if on else 'off'}", subject=f"label:{head}.{label}")
-
-
 def corrections_since(session: Session, correction_id: int) -> int:
     """How many corrections are newer than this one."""
     query = select(func.count(col(CorrectionRow.id))).where(col(CorrectionRow.id) > correction_id)
     return int(session.exec(query).one())
+
+
+def last_correction_id(session: Session) -> int:
+    """The newest correction; 0: there is none."""
+    return session.exec(select(func.max(CorrectionRow.id))).one() or 0
 
 
 def keep_shadow_answer(
