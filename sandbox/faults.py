@@ -92,6 +92,7 @@ class Faults:
     _plan: list[Fault] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     last_data: dict[str, Any] = field(default_factory=dict)  #: target -> the list last served, for repeated pages
+    cleared: int = 0  #: how often; a connection that was held before is let go
 
     def add(self, fault: Fault) -> None:
         with self._lock:
@@ -101,6 +102,7 @@ class Faults:
         with self._lock:
             self._plan.clear()
             self.last_data.clear()
+            self.cleared += 1
 
     def planned(self) -> list[dict[str, Any]]:
         with self._lock:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sandbox.faults import REFUSALS, SILENCES, Fault, Faults, target_of
 
 LONGEST_HOLD = 30.0  #: seconds
+LOOK_EVERY = 0.05  #: seconds between looks whether a held connection may go
 HTML = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 
@@ -58,7 +59,7 @@ class Spoiling:
         ):
             await self._app(scope, receive, answer.catch)
         if fault.kind in SILENCES:
-            await fall_silent(fault, receive, send)
+            await fall_silent(fault, self._faults(), receive, send)
         elif fault.kind in REFUSALS:
             await refusal(fault, target).give(send)
         else:
@@ -66,10 +67,10 @@ class Spoiling:
             await answer.give(send)
 
 
-async def fall_silent(fault: Fault, receive: Receive, send: Send) -> None:
+async def fall_silent(fault: Fault, faults: Faults, receive: Receive, send: Send) -> None:
     """Holds the connection for a while, or not, and drops it without a word."""
     if fault.kind == "timeout":
-        await _hold(min(fault.seconds, LONGEST_HOLD), receive)
+        await _hold(min(fault.seconds, LONGEST_HOLD), faults, receive)
     transport = getattr(getattr(send, "__self__", None), "transport", None)
     if transport is None:
         raise ConnectionResetError("the sandbox dropped the connection")
@@ -79,13 +80,16 @@ async def fall_silent(fault: Fault, receive: Receive, send: Send) -> None:
     await asyncio.sleep(0.001)  # until the server has seen it go, and does not miss the answer
 
 
-async def _hold(seconds: float, receive: Receive) -> None:
+async def _hold(seconds: float, faults: Faults, receive: Receive) -> None:
+    """For so long, or until the client gives up or the faults are cleared."""
+
     async def gone() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    waiting = asyncio.ensure_future(gone())
-    await asyncio.wait({waiting}, timeout=seconds)
+    waiting, until, cleared = asyncio.ensure_future(gone()), time.monotonic() + seconds, faults.cleared
+    while not waiting.done() and faults.cleared == cleared and (left := until - time.monotonic()) > 0:
+        await asyncio.wait({waiting}, timeout=min(left, LOOK_EVERY))
     waiting.cancel()
 
 

@@ -40,7 +40,7 @@ class Served(Protocol):
 
 
 def usual(url: str) -> dict[str, Any]:
-    """The config of Alder Falls, its accounts and its CRM at one address; nothing waits longer than a test can."""
+    """The config of Alder Falls, its accounts and its CRM at one address; a slow machine is waited for."""
     return {
         "city": {
             "name": "Alder Falls",
@@ -65,7 +65,7 @@ def usual(url: str) -> dict[str, Any]:
                 "base_url": url,
                 "poll_every": "PT2S",
                 "backfill": "P2D",
-                "read_within": 3,
+                "read_within": 60,
                 "sending": "armed",
             },
             FACEBOOK: {
@@ -75,7 +75,7 @@ def usual(url: str) -> dict[str, Any]:
                 "base_url": url,
                 "poll_every": "PT3S",
                 "backfill": "P2D",
-                "read_within": 3,
+                "read_within": 60,
                 "sending": "armed",
             },
         },

@@ -62,9 +62,23 @@ class City:
         self.round()
         return post_id
 
-    def work_until(self, condition: Callable[[], object], *, within: float = 15) -> None:
-        """Work until something is so, as a worker that wakes up now and then."""
-        wait_for(lambda: (self.work(), condition())[1], within=within)
+    def work_until(self, condition: Callable[[], object]) -> None:
+        """Work until something is so, as a worker that wakes up now and then; what is in doubt need not rest first."""
+
+        def met() -> object:
+            self.settle()
+            self.work()
+            return condition()
+
+        wait_for(met)
+
+    def settle(self) -> None:
+        """What is in doubt has rested: it is read back next."""
+        for kind in ("reply", "ticket"):
+            past = "not_before = datetime('now', '-1 second')"
+            doubtful = f"SELECT CAST(id AS TEXT) FROM {kind} WHERE state = 'in_doubt'"
+            self.execute(f"UPDATE {kind} SET {past} WHERE state = 'in_doubt'")
+            self.execute(f"UPDATE work SET {past} WHERE kind = '{kind}' AND state = 'ready' AND ref IN ({doubtful})")
 
     # what stands in the store
 
@@ -161,7 +175,8 @@ class City:
         return self.ctl.effects(platform="open311")
 
 
-def wait_for(condition: Callable[[], object], *, within: float = 10) -> None:
+def wait_for(condition: Callable[[], object], *, within: float = 60) -> None:
+    """Until something is so; ``within`` seconds, of which a machine at ease needs none."""
     deadline = time.monotonic() + within
     while not condition():
         assert time.monotonic() < deadline, f"did not come true within {within} s"

@@ -27,7 +27,7 @@ from tests.deployments import FACEBOOK, X, principal
 from tests.pipeline.city import City
 from tests.pipeline.conftest import Opened
 
-LATER = {"undo_for": "PT1M"}
+LATER = {"undo_for": "PT1H"}
 
 
 def actions(city: City) -> list[str]:

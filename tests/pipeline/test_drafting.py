@@ -189,7 +189,7 @@ def test_never_mind_holds_the_draft(city: City) -> None:
 
 
 def test_never_mind_stops_an_approved_reply_and_its_ticket_before_they_go(open_city: Opened) -> None:
-    city = open_city(approval={"undo_for": "PT1M"})
+    city = open_city(approval={"undo_for": "PT1H"})
     draft = city.approve(city.report())
 
     city.said("Never mind, it's fixed now", in_reply_to=city.one(MentionRow).post_id)
@@ -202,7 +202,7 @@ def test_never_mind_stops_an_approved_reply_and_its_ticket_before_they_go(open_c
 
 
 def test_stop_makes_a_contact_rule_and_holds_what_waits_on_every_thread(open_city: Opened) -> None:
-    city = open_city(approval={"undo_for": "PT1M"})
+    city = open_city(approval={"undo_for": "PT1H"})
     approved = city.approve(city.report(), parts=["reply"])
     pending = city.report("There is a pothole at 520 Elm Street")
 
@@ -295,7 +295,7 @@ def joined_role(city: City, request_id: int, draft: DraftRow) -> str | None:
 
 
 def test_undoing_an_attachment_parts_the_mention_from_the_request(open_city: Opened) -> None:
-    city = open_city(approval={"undo_for": "PT1M"})
+    city = open_city(approval={"undo_for": "PT1H"})
     known = city.request(city.approve(city.report(author="ann_oak")))
     second = city.report("A pothole at 130 Oak Street", author="bob_elm")
     decide.edit(city.deployment, city.who, second.id, version=second.version, request={"attach_to": known.id})
