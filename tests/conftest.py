@@ -96,10 +96,21 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def wait_until() -> Callable[..., None]:
-    """Polls a condition instead of sleeping a guess: ``wait_until(lambda: path.exists(), within=5)`` (seconds)."""
+def silent_port() -> Iterator[int]:
+    """A TCP port on loopback that refuses connections, and that nobody else can take meanwhile."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield sock.getsockname()[1]
 
-    def wait(condition: Callable[[], object], *, within: float = 10, every: float = 0.02) -> None:
+
+@pytest.fixture
+def wait_until() -> Callable[..., None]:
+    """Polls a condition instead of sleeping a guess: ``wait_until(path.exists)``.
+
+    ``within`` (seconds) is what a loaded machine may need; a machine at ease ends the wait long before.
+    """
+
+    def wait(condition: Callable[[], object], *, within: float = 60, every: float = 0.02) -> None:
         deadline = time.monotonic() + within
         while not condition():
             assert time.monotonic() < deadline, f"did not come true within {within} s"
@@ -114,8 +125,9 @@ def browser() -> Iterator[Browser]:
     path = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if path is None:
         pytest.skip("no Chromium: apt-get install chromium fonts-dejavu-core fonts-noto-color-emoji")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=60_000)  # milliseconds; what comes true ends the wait
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_FLAGS))
         yield chromium

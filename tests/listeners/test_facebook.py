@@ -13,7 +13,7 @@ from errors import AdapterError, ConfigError, RateLimited, Refused, Unauthorized
 from listeners import facebook
 from listeners.base import Listener
 from sandbox.running import Running, running
-from tests.fixtures.playing import Answer, playing
+from tests.fixtures.playing import PATIENT, Answer, playing
 from vocabulary import HeardHow, Mention, Page, Range
 
 PAGE = "102030405060708"
@@ -35,7 +35,7 @@ def city(network: Running) -> Running:
 
 def a_listener(url: str, **more: Any) -> Listener:
     general = {"platform": "facebook", "handle": "alderfalls", "access": "standard", "links": False, "sending": "armed"}
-    own = {"page_id": PAGE, "page_access_token": TOKEN, "base_url": url, "read_within": 2.0}
+    own = {"page_id": PAGE, "page_access_token": TOKEN, "base_url": url, "read_within": PATIENT}
     return facebook.connect(general | own | more)
 
 
@@ -399,13 +399,13 @@ def test_a_throttled_call_says_when_to_come_back(code: int | str, headers: dict[
         (Answer(status=400, body=[{"message": "a list"}]), Refused),
         (Answer(status=429, body=b""), RateLimited),
         (Answer(reset=True), Unavailable),
-        (Answer(wait=1.0), Unavailable),
+        (Answer(wait=60), Unavailable),
     ],
     ids=lambda value: getattr(value, "__name__", None) or f"{value.status} {str(value.body)[:30]} {value.wait}",
 )
 def test_each_failure_says_what_happens_next(answer: Answer, expected: type[AdapterError]) -> None:
     with playing(answer) as stage, pytest.raises(AdapterError) as caught:
-        walked(a_listener(stage.url, read_within=0.3), a_range())
+        walked(a_listener(stage.url, read_within=answer.read_within), a_range())
 
     assert type(caught.value) is expected
     assert TOKEN not in str(caught.value)
@@ -416,9 +416,9 @@ def test_an_answer_without_a_kind_is_unreadable() -> None:
         from_played(Answer(status=200, body=b"", headers={"Content-Type": ""}))
 
 
-def test_no_error_shows_the_token(free_port: int) -> None:
+def test_no_error_shows_the_token(silent_port: int) -> None:
     with pytest.raises(Unavailable) as caught:
-        walked(a_listener(f"http://127.0.0.1:{free_port}"), a_range())
+        walked(a_listener(f"http://127.0.0.1:{silent_port}"), a_range())
 
     chain = [caught.value, caught.value.__cause__]
     assert TOKEN not in "".join(str(err) for err in chain)

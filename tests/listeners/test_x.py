@@ -15,7 +15,7 @@ from errors import AdapterError, ConfigError, RateLimited, Refused, Unauthorized
 from listeners import x
 from listeners.base import Listener
 from sandbox.running import Running, running
-from tests.fixtures.playing import Answer, playing
+from tests.fixtures.playing import PATIENT, Answer, playing
 from vocabulary import HeardHow, Mention, Page, Range
 
 US = "2207129125"
@@ -36,7 +36,7 @@ def city(network: Running) -> Running:
 
 def a_listener(url: str, **more: Any) -> Listener:
     general = {"platform": "x", "poll_every": timedelta(minutes=1), "sending": "dry_run", "name": "city_hall_x"}
-    own = {"handle": "alderfalls", "base_url": url, "bearer_token": "sandbox-bearer-token", "read_within": 2.0}
+    own = {"handle": "alderfalls", "base_url": url, "bearer_token": "sandbox-bearer-token", "read_within": PATIENT}
     return x.connect(general | own | more)
 
 
@@ -420,7 +420,7 @@ def test_a_429_says_when_to_come_back(headers: dict[str, str], within: tuple[int
         (Answer(status=200, body=[]), Unavailable),
         (Answer(status=200, body="hello"), Unavailable),
         (Answer(reset=True), Unavailable),
-        (Answer(wait=1.0), Unavailable),
+        (Answer(wait=60), Unavailable),
         (Answer(status=400, body=[{"message": "Something went wrong", "code": 131}]), Refused),
         (Answer(status=401, body=[]), Unauthorized),
         (Answer(status=402, body={"title": "CreditsDepleted"}), Unauthorized),
@@ -434,15 +434,15 @@ def test_a_429_says_when_to_come_back(headers: dict[str, str], within: tuple[int
 )
 def test_each_failure_says_what_happens_next(answer: Answer, expected: type[AdapterError]) -> None:
     with playing(answer) as stage, pytest.raises(AdapterError) as caught:
-        walked(a_listener(stage.url, user_id=US, read_within=0.3), a_range())
+        walked(a_listener(stage.url, user_id=US, read_within=answer.read_within), a_range())
 
     assert type(caught.value) is expected
     assert "sandbox-bearer-token" not in str(caught.value)
 
 
-def test_a_server_that_is_not_there_is_unavailable(free_port: int) -> None:
+def test_a_server_that_is_not_there_is_unavailable(silent_port: int) -> None:
     with pytest.raises(Unavailable):
-        walked(a_listener(f"http://127.0.0.1:{free_port}", user_id=US), a_range())
+        walked(a_listener(f"http://127.0.0.1:{silent_port}", user_id=US), a_range())
 
 
 def test_an_answer_too_large_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

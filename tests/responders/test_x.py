@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from listeners import x as listening
 from responders import x
 from responders.base import Responder
 from sandbox.running import Running, running
-from tests.fixtures.playing import Answer, playing
+from tests.fixtures.playing import HASTY, PATIENT, Answer, playing
 from vocabulary import ApprovedReply, Range, ReplyDraft, Visibility
 
 KEYS = {
@@ -43,7 +43,7 @@ def city(network: Running) -> Running:
 
 
 def a_responder(url: str, **more: Any) -> Responder:
-    return x.connect({"platform": "x", "handle": "alderfalls", "base_url": url, "read_within": 2.0} | KEYS | more)
+    return x.connect({"platform": "x", "handle": "alderfalls", "base_url": url, "read_within": PATIENT} | KEYS | more)
 
 
 def a_reply(in_reply_to: str, text: str = TEXT, at: datetime | None = None, **more: Any) -> ApprovedReply:
@@ -81,15 +81,18 @@ def test_the_rehearsal_shows_the_call_and_no_secret(city: Running) -> None:
 
 
 @pytest.mark.parametrize("kind", ["500", "503", "timeout", "reset", "cut_json", "html", "json_500"])
-def test_what_was_done_but_not_answered_is_in_doubt_and_found(city: Running, kind: str) -> None:
+def test_what_was_done_but_not_answered_is_in_doubt_and_found(
+    city: Running, kind: str, wait_until: Callable[..., None]
+) -> None:
     post = city.ctl.post("@alderfalls pothole")
-    city.ctl.faults("x.create", kind, after_effect=True, seconds=2)
-    responder, reply = a_responder(city.url, read_within=0.5), a_reply(post)
+    city.ctl.faults("x.create", kind, after_effect=True, seconds=30)
+    sender, reply = a_responder(city.url, read_within=HASTY if kind == "timeout" else PATIENT), a_reply(post)
 
     with pytest.raises(InDoubt):
-        responder.send(reply, key="reply-1")
+        sender.send(reply, key="reply-1")
 
-    assert responder.find_sent(reply) is not None
+    wait_until(city.ctl.effects)
+    assert a_responder(city.url).find_sent(reply) is not None
 
 
 def test_the_same_words_twice_mean_look_for_it(city: Running) -> None:
@@ -248,7 +251,7 @@ def test_a_reply_is_known_again_in_x_s_dress(served: str) -> None:
         (Answer(status=201, body={"data": {"id": "not a number"}}), InDoubt),
         (Answer(status=201, body=[]), InDoubt),
         (Answer(reset=True), InDoubt),
-        (Answer(wait=1.0), InDoubt),
+        (Answer(wait=60), InDoubt),
         (Answer(status=400, body=[1]), Refused),
         (Answer(status=401, body={"title": "Unauthorized"}), Unauthorized),
         (Answer(status=403, body={"detail": MENTIONED_ONLY}), NotInvited),
@@ -260,15 +263,15 @@ def test_a_reply_is_known_again_in_x_s_dress(served: str) -> None:
 )  # fmt: skip
 def test_each_failure_says_what_happens_next(answer: Answer, expected: type[AdapterError]) -> None:
     with playing(answer) as stage, pytest.raises(AdapterError) as caught:
-        a_responder(stage.url, read_within=0.3).send(a_reply("1900000000000000001"), key="reply-1")
+        a_responder(stage.url, read_within=answer.read_within).send(a_reply("1900000000000000001"), key="reply-1")
 
     assert type(caught.value) is expected
     assert not any(secret in str(caught.value) for secret in KEYS.values())
 
 
-def test_a_refused_connection_is_surely_undone(free_port: int) -> None:
+def test_a_refused_connection_is_surely_undone(silent_port: int) -> None:
     with pytest.raises(Unavailable):
-        a_responder(f"http://127.0.0.1:{free_port}").send(a_reply("1900000000000000001"), key="reply-1")
+        a_responder(f"http://127.0.0.1:{silent_port}").send(a_reply("1900000000000000001"), key="reply-1")
 
 
 def test_what_must_not_go_out_is_stopped_here() -> None:

@@ -24,7 +24,7 @@ class Rewritten(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         request.url = self._base + request.path_url
-        kwargs["timeout"] = kwargs.get("timeout") or 10
+        kwargs["timeout"] = kwargs.get("timeout") or 60
         return super().send(request, *args, **kwargs)
 
 
@@ -46,7 +46,7 @@ def x_client(network: Running, **keys: str) -> tweepy.Client:
 def graph_client(network: Running, token: str = "sandbox-page-token", version: str = "v25.0") -> facebook.GraphAPI:
     session = requests.Session()
     session.mount("https://graph.facebook.com", Rewritten(network.url))
-    graph = facebook.GraphAPI(token, session=session, timeout=10)
+    graph = facebook.GraphAPI(token, session=session, timeout=60)
     graph.version = version
     return graph
 

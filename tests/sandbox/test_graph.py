@@ -237,7 +237,7 @@ def test_calls_are_counted_when_limits_are_on(network: Running, graph: facebook.
     network.ctl.limits(True, facebook=2)
     url, query = f"{network.url}/v25.0/me", {"access_token": "sandbox-page-token"}
 
-    usage = requests.get(url, params=query, timeout=10).headers["X-App-Usage"]
+    usage = requests.get(url, params=query, timeout=60).headers["X-App-Usage"]
     graph.get_object("me")
 
     assert json.loads(usage)["call_count"] == 50

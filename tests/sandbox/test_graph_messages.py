@@ -39,7 +39,7 @@ def test_a_private_reply_is_noted_and_seen_by_its_person_alone(
     (effect,) = network.ctl.effects()
     assert (effect["kind"], effect["id"], effect["in_reply_to"]) == ("private_reply", sent["message_id"], post)
     assert len(network.ctl.posts()) == 1
-    assert "Private message of the Page to Maria Lopez" in requests.get(network.url, timeout=10).text
+    assert "Private message of the Page to Maria Lopez" in requests.get(network.url, timeout=60).text
 
 
 def test_a_comment_is_answered_privately_once(network: Running, post: str, graph: facebook.GraphAPI) -> None:

@@ -18,11 +18,11 @@ FORM = {
 
 
 def get(network: Running, path: str, **query: str) -> Any:
-    return requests.get(f"{network.url}/open311/v2/{path}", params=query, timeout=10).json()
+    return requests.get(f"{network.url}/open311/v2/{path}", params=query, timeout=60).json()
 
 
 def post(network: Running, **form: str) -> requests.Response:
-    return requests.post(f"{network.url}/open311/v2/requests.json", data={**FORM, **form}, timeout=10)
+    return requests.post(f"{network.url}/open311/v2/requests.json", data={**FORM, **form}, timeout=60)
 
 
 def test_a_request_gets_its_number_at_once(network: Running) -> None:
@@ -132,9 +132,9 @@ def test_a_bad_request_is_a_list_of_errors(network: Running, change: dict[str, s
 
 
 def test_xml_has_the_specifications_names(network: Running) -> None:
-    opened = requests.post(f"{network.url}/open311/v2/requests.xml", data=FORM, timeout=10)
-    listed = requests.get(f"{network.url}/open311/v2/requests.xml", timeout=10)
-    refused = requests.get(f"{network.url}/open311/v2/requests/none.xml", timeout=10)
+    opened = requests.post(f"{network.url}/open311/v2/requests.xml", data=FORM, timeout=60)
+    listed = requests.get(f"{network.url}/open311/v2/requests.xml", timeout=60)
+    refused = requests.get(f"{network.url}/open311/v2/requests/none.xml", timeout=60)
 
     assert ElementTree.fromstring(opened.content).findtext("request/service_request_id")
     assert ElementTree.fromstring(listed.content).tag == "service_requests"
@@ -143,7 +143,7 @@ def test_xml_has_the_specifications_names(network: Running) -> None:
 
 
 def test_the_endpoint_describes_itself(network: Running) -> None:
-    found = requests.get(f"{network.url}/open311/discovery.json", timeout=10).json()
+    found = requests.get(f"{network.url}/open311/discovery.json", timeout=60).json()
 
     assert found["endpoints"][0]["url"] == f"{network.url}/open311/v2"
     assert "noise" in {service["service_code"] for service in get(network, "services.json")}

@@ -38,7 +38,7 @@ def check(document: Any, schema: str) -> None:
 
 def get(network: Running, path: str, **query: str) -> Any:
     token = {"Authorization": "Bearer sandbox-user-token"}
-    return requests.get(f"{network.url}/2{path}", params=query, headers=token, timeout=10).json()
+    return requests.get(f"{network.url}/2{path}", params=query, headers=token, timeout=60).json()
 
 
 @pytest.fixture
@@ -77,8 +77,8 @@ def test_the_answers_to_writes_fit_their_schemas(network: Running, post: str) ->
     token = {"Authorization": "Bearer sandbox-user-token"}
     reply = {"text": "Thanks", "reply": {"in_reply_to_tweet_id": post}}
 
-    sent = requests.post(f"{network.url}/2/tweets", json=reply, headers=token, timeout=10)
-    deleted = requests.delete(f"{network.url}/2/tweets/{sent.json()['data']['id']}", headers=token, timeout=10)
+    sent = requests.post(f"{network.url}/2/tweets", json=reply, headers=token, timeout=60)
+    deleted = requests.delete(f"{network.url}/2/tweets/{sent.json()['data']['id']}", headers=token, timeout=60)
 
     check(reply, "TweetCreateRequest")
     check(sent.json(), "TweetCreateResponse")

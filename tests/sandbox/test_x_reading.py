@@ -225,7 +225,7 @@ def test_an_unknown_users_mentions_are_an_error_in_a_200(x: tweepy.Client) -> No
 def test_every_answer_tells_the_rate_window(network: Running) -> None:
     token = {"Authorization": "Bearer sandbox-bearer-token"}
 
-    answer = requests.get(f"{network.url}/2/users/{CITY_ID}/mentions", headers=token, timeout=10)
+    answer = requests.get(f"{network.url}/2/users/{CITY_ID}/mentions", headers=token, timeout=60)
 
     assert answer.headers["x-rate-limit-limit"] == "450"
     assert int(answer.headers["x-rate-limit-reset"]) > datetime.now(UTC).timestamp()

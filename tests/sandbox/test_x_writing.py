@@ -129,7 +129,7 @@ def test_an_unknown_bearer_token_is_401(network: Running) -> None:
 def test_a_body_x_would_not_read_is_400(network: Running, body: str) -> None:
     token = {"Authorization": "Bearer sandbox-user-token"}
 
-    answer = requests.post(f"{network.url}/2/tweets", data=body, headers=token, timeout=10)
+    answer = requests.post(f"{network.url}/2/tweets", data=body, headers=token, timeout=60)
 
     assert answer.status_code == 400
     assert answer.json()["title"] == "Invalid Request"
