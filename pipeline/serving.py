@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from classifiers import model_folder, transformer
@@ -51,9 +51,9 @@ class Serving:
         self._deployment = deployment
         self.number = SHIPPED  #: of the version that answers here
         self._bands: Bands = deployment.bands
-        self._unfit = SHIPPED  # a live version that could not be used; said once, not with every batch
+        self._unfit: int | None = None  # a live version that could not be used; said once, not with every batch
         self._shadow: _Shadow | None = None
-        self._unfit_shadow = SHIPPED
+        self._unfit_shadow: int | None = None
 
     def take_up(self) -> Bands:
         """Answer by the version that is live now; gives its bands.
@@ -63,7 +63,7 @@ class Serving:
         with self._deployment.store.reading() as session:
             row = models.live(session)
             wanted = SHIPPED if row is None else row.number
-            if wanted in {self.number, self._unfit}:
+            if wanted == self._unfit or (wanted == self.number and self._unfit is None):
                 return self._bands
             raw = None if row is None else models.version(session, wanted).heads
         try:
@@ -77,19 +77,20 @@ class Serving:
         return self._bands
 
     def _use(self, wanted: int, raw: bytes | None) -> None:
-        classifier = self._deployment.classifier
-        bands = self._deployment.bands
+        classifier, bands = self._deployment.classifier, self._deployment.bands
         if raw is not None:
-            bands = Heads.from_bytes(raw).bands(bands)
+            others = {head: bands.please_check[head] for head in self._deployment.settings.classifier.heads}
+            learned = Heads.from_bytes(raw).bands(bands)
+            bands = replace(learned, please_check={**learned.please_check, **others})
         if isinstance(classifier, Learner):
             classifier.use(raw, str(wanted) if raw is not None else "")
         elif raw is not None:
             raise ValueError(f"a {type(classifier).__name__} can't answer by what was learned")
-        before, self.number, self._bands, self._unfit = self.number, wanted, bands, SHIPPED
-        log.info("version %d answers from now on, after %d", wanted, before, extra={"version": wanted})
+        log.info("version %d answers from now on, after %d", wanted, self.number, extra={"version": wanted})
         with self._deployment.store.writing() as session:
-            for settled in {before, wanted}:
+            for settled in {self.number, wanted, self._unfit} - {None}:  # what was unfit is no longer asked for
                 attention.settle(session, KIND, f"version:{settled}")
+        self.number, self._bands, self._unfit = wanted, bands, None
 
     def _tell(self, number: int, summary: str) -> None:
         with self._deployment.store.writing() as session:
