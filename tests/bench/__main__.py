@@ -1,6 +1,6 @@
 """`make bench`: how fast Harken is on this machine. Nothing passes or fails.
 
-Two to three minutes. Medians of several runs in one go, on real files and real HTTP.
+Some five minutes. Medians of several runs in one go, on real files and real HTTP.
 """
 
 from __future__ import annotations
@@ -13,31 +13,44 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a model is a file of this repository, never a download
 
 from sandbox.running import running
-from tests.bench import served, stages
+from tests.bench import classifying, served, stages
 from tests.bench.figures import Figure, machine, table
+
+
+def _whole(folder: Path) -> list[Figure]:
+    seed = json.loads((Path(__file__).parents[2] / "demo" / "seed.json").read_text(encoding="utf-8"))
+    with running(seed=seed) as network:
+        return served.whole(folder, network)
+
+
+#: Each is given a folder to write in.
+PARTS: dict[str, Callable[[Path], list[Figure]]] = {
+    "classifier": lambda _: classifying.classifying(),
+    "ingest": stages.ingest,
+    "whole": _whole,
+}
 
 
 def main() -> None:
     """Measure, and print."""
     asked = argparse.ArgumentParser(prog="make bench", description=__doc__)
     asked.add_argument("--json", action="store_true", help="one JSON object instead of a table")
-    as_json: bool = asked.parse_args().json
+    asked.add_argument("--only", choices=sorted(PARTS), help="one part alone")
+    given = asked.parse_args()
     where, began = machine(), time.monotonic()
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="harken-bench-") as made:
-        folder = Path(made)
-        figures += _told("reading", stages.reading)
-        figures += _told("ingest", lambda: stages.ingest(folder))
-        seed = json.loads((Path(__file__).parents[2] / "demo" / "seed.json").read_text(encoding="utf-8"))
-        with running(seed=seed) as network:
-            figures += _told("the whole", lambda: served.whole(folder, network))
+        for what, measure in PARTS.items():
+            if given.only in (None, what):
+                figures += _told(what, partial(measure, Path(made)))
     took = round(time.monotonic() - began)
-    if as_json:
+    if given.json:
         found = {"machine": where, "seconds": took, "figures": [asdict(one) for one in figures]}
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
     else:

@@ -7,7 +7,10 @@ import os
 import platform
 import statistics
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+
+import psutil
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +48,17 @@ def spread(what: str, unit: str, samples: Sequence[float], note: str = "") -> li
         for share in (50, 95)
         for value in [ordered[max(math.ceil(share / 100 * len(ordered)) - 1, 0)]]
     ]
+
+
+def resident(pid: int) -> float:
+    """What a process and its children hold of memory, in MiB; pages that several share are counted once among them."""
+    held = 0
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        for one in (process, *process.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                held += one.memory_full_info().pss
+    return held / 2**20
 
 
 def machine() -> dict[str, object]:

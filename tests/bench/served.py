@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-import psutil
 from sqlalchemy import text
 from sqlmodel import col, func, select
 
@@ -25,7 +24,7 @@ from sandbox.running import Control, Running
 from store import people, sign_in
 from store.tables import DraftRow
 from store.types import now
-from tests.bench.figures import Figure, figure, spread
+from tests.bench.figures import Figure, figure, resident, spread
 from tests.bench.stages import assessing_and_drafting
 from tests.deployments import X, written
 
@@ -52,7 +51,7 @@ def whole(folder: Path, network: Running) -> list[Figure]:
         figures = assessing_and_drafting(city, X, MENTIONS)
         token, secret, desks = _prepared(city)
     finally:
-        city.store.close()
+        city.close()
     starts, memory = [], []
     for number in range(STARTS):
         with running(config) as process:
@@ -60,7 +59,7 @@ def whole(folder: Path, network: Running) -> list[Figure]:
             if number == STARTS - 1:
                 figures += _pages(port, secret, desks)
                 figures += _approvals(url, token, network.ctl)
-            memory.append(psutil.Process(process.pid).memory_info().rss / 2**20)
+            memory.append(resident(process.pid))
     return [
         *figures,
         figure("harken run, start to /readyz", "s", starts),

@@ -1,4 +1,4 @@
-"""The stages in this process: reading, taking in, assessing, drafting. No platform is asked."""
+"""The stages in this process: taking in, assessing, drafting. No platform is asked."""
 
 from __future__ import annotations
 
@@ -12,47 +12,21 @@ from typing import Any
 
 from sqlmodel import SQLModel, select
 
-from classifiers import transformer
 from pipeline import assess, draft
 from pipeline.deployment import Deployment
 from store import intake, migrate
 from store.engine import Store, open_store
 from store.tables import AccountRow
-from tests.bench.figures import Figure, figure, spread
-from tests.bench.posts import mentions, texts
+from tests.bench.figures import Figure, figure
+from tests.bench.posts import mentions
 from tests.fakes import SCRIPT, ScriptedClassifier
 from vocabulary import Mention, Page
 
-POSTS = 2_000
-CHUNK = 256  #: as `harken classify` reads
-ALONE = 200
 MENTIONS = 10_000
 PAGE = 100
-RUNS = 3  #: of the model
 STRETCHES = 5  #: of ingest
 READ_FOR_REAL = 512  #: mentions that the shipped model reads; the script reads the rest, unmeasured
 WITHIN = timedelta(days=2)
-
-
-def seconds(act: Callable[[], object]) -> float:
-    """How long it takes."""
-    began = time.perf_counter()
-    act()
-    return time.perf_counter() - began
-
-
-def reading() -> list[Figure]:
-    """The shipped model: many posts, and one alone."""
-    classifier, posts = transformer.load(), texts(POSTS)
-    classifier.classify(posts[:CHUNK])
-
-    def all_of_them() -> None:
-        for start in range(0, POSTS, CHUNK):
-            classifier.classify(posts[start : start + CHUNK])
-
-    rates = [POSTS / seconds(all_of_them) for _ in range(RUNS)]
-    alone = [seconds(lambda text=text: classifier.classify([text])) * 1000 for text in texts(ALONE)]  # type: ignore[misc]
-    return [figure("classify", "posts/s", rates, f"{POSTS:,} posts, {CHUNK} at once"), *spread("one post", "ms", alone)]
 
 
 def ingest(folder: Path) -> list[Figure]:
