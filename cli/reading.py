@@ -44,7 +44,10 @@ def classify(
     city = _city_codes(config)
     bad = 0
     opened = _opened(file)
-    classifier = load()
+    try:
+        classifier = load()
+    except (OSError, ValueError) as err:
+        raise ConfigError(f"the classifier can't be loaded: {err}") from err
     for chunk in _chunks(opened):
         answers = iter(classifier.classify([line.text for line in chunk if line.text is not None]))
         for line in chunk:
