@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from adapters import adapter
-from classifiers.base import Classifier
+from classifiers.base import Busy, Classifier, PostsFailed
 from pipeline import assess, decide
 from store import intake
 from store.tables import AssessmentRow, MentionRow, PlaceRow, WorkRow
@@ -66,6 +66,47 @@ def test_a_post_that_breaks_the_model_goes_to_a_person_and_the_others_go_on(city
     assert city.mention(good).state == "drafted"
     assert city.mention(bad).state == "quarantined"
     assert [row.mention_id for row in city.attention("mention")] == [city.mention(bad).id]
+
+
+class Half(ScriptedClassifier):
+    """As processes of its own do: names what failed, and gives the others' answers."""
+
+    def classify(self, texts: Sequence[str]) -> list[Classification]:
+        """As the script says."""
+        held, self.poison = self.poison, "\x00no text holds this"
+        answers = super().classify(texts)
+        self.poison = held
+        if any(held in text for text in texts):
+            raise PostsFailed(
+                "1 post could not be read",
+                [None if held in text else answer for text, answer in zip(texts, answers, strict=True)],
+            )
+        return answers
+
+
+def test_what_was_read_beside_a_post_that_failed_is_kept_and_not_read_again(city: City) -> None:
+    city.deployment.classifier = half = Half(poison="xyzzy")
+    bad = city.post("xyzzy pothole at 120 Oak Street", posted_at=minutes_ago(9))
+    good = city.post("There is a pothole at 520 Elm Street", author="bob_elm")
+    city.hear()
+
+    city.work()
+
+    assert (city.mention(good).state, city.mention(bad).state) == ("drafted", "new")
+    assert len(half.read) == 2
+
+
+def test_a_classifier_with_no_room_costs_a_post_no_try(city: City) -> None:
+    post_id = city.post("There is a pothole at 120 Oak Street")
+    city.hear()
+    city.classifier.fails, city.classifier.error = 1, Busy
+
+    city.work()
+    assert city.mention(post_id).state == "new"
+    city.work()
+
+    assert city.mention(post_id).state == "drafted"
+    assert city.one(WorkRow, WorkRow.kind == assess.KIND).attempt == 1
 
 
 def test_a_quarantined_post_is_replayed(city: City) -> None:
