@@ -80,7 +80,7 @@ evaluate: .venv/.base .venv/.harken ## what the shipped model reaches and what i
 	    $(if $(strip $(JSON)),--json $(strip $(JSON))) $(ARGS)
 
 .PHONY: bench
-bench: .venv/.dev .venv/.harken ## how fast it is on this machine, as a table (ARGS=--json)
+bench: .venv/.dev .venv/.harken ## how fast it is on this machine, as a table (ARGS=--json, HARKEN_PEER_PYTHON=)
 	@exec $(BIN)/python -m tests.bench $(ARGS)
 
 # The locks say what the package index says, not what this machine's pip is set to.
