@@ -54,6 +54,11 @@ class First:
     posts: int
     weeks: tuple[Week, ...]
 
+    @property
+    def last_day(self) -> date:
+        """The last of them."""
+        return self.until - timedelta(days=1)
+
     def shares(self, dimension: str) -> dict[str, int]:
         """Posts by label, all its weeks together."""
         total: Counter[str] = Counter()

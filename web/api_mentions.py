@@ -12,11 +12,12 @@ from pipeline import decide
 from store import inbox, loaded, sight
 from store.inbox import MentionsWanted, Slice
 from store.refusals import Invalid
-from web import answers, deps, shapes, shown
+from web import answers, deps, model_shapes, shapes, shown
 from web.asked import Asked, Because, Moment, Name, Paged, Words
 from web.deps import Deployed, Responder, Viewer
 from web.errors import paging
 from web.reach import MentionToChange, SeenMention
+from web.why import Asking
 
 router = deps.noun("mentions")
 
@@ -77,6 +78,15 @@ def list_mentions(d: Deployed, who: Viewer, asked: Annotated[MentionsAsked, Quer
 def one_mention(d: Deployed, _who: Viewer, mention_id: SeenMention) -> shapes.Mention:
     """One mention."""
     return answers.mention(d, mention_id)
+
+
+@router.get("/{mention_id}/why")
+def why(asking: Asking, _who: Viewer, mention_id: SeenMention) -> model_shapes.Why:
+    """The words that mattered to the model that answers now: each was left out in turn, and the rest read again.
+
+    It tells what the model did, not whether it was right. 409: the words are gone, or too many ask at once.
+    """
+    return model_shapes.why(mention_id, asking.why(mention_id))
 
 
 @router.patch("/{mention_id}")

@@ -17,6 +17,7 @@ from web import (
     api_drafts,
     api_kill_switch,
     api_mentions,
+    api_model,
     api_requests,
     api_trends,
     console_accounts,
@@ -24,6 +25,7 @@ from web import (
     console_desk,
     console_inbox,
     console_mentions,
+    console_model,
     console_requests,
     console_trends,
     errors,
@@ -32,6 +34,7 @@ from web import (
     portal,
     reach,
     signin,
+    why,
 )
 from web.once import Once
 from web.shield import Shield
@@ -46,6 +49,7 @@ API = (
     api_trends.router,
     api_accounts.router,
     api_kill_switch.router,
+    api_model.router,
     api_attention.router,
     api_alarms.router,
     api_audit.router,
@@ -60,6 +64,7 @@ PAGES = (
     console_attention.router,
     console_requests.router,
     console_trends.router,
+    console_model.router,
     console_accounts.router,
     portal.router,
 )
@@ -89,6 +94,7 @@ def create_app(deployment: Deployment) -> FastAPI:
     )
     app.state.deployment = deployment
     app.state.error_page = pages.error_page
+    app.state.asker = why.Asker(deployment)
     for router in API:
         app.include_router(router)
     for router in PAGES:

@@ -8,18 +8,41 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from classifiers.base import Busy, PostsFailed
 from pipeline import decide
 from store.desk import thread
 from store.people import Principal
+from store.refusals import Conflict
 from store.sight import sight
 from web.console_context import bar, show_desk, tried, undone
 from web.console_filters import Filters
 from web.console_inbox import LIST, context
-from web.deps import Deployed, StaffResponder
+from web.deps import Deployed, StaffDep, StaffResponder
 from web.pages import is_htmx, page
+from web.reach import PageOfMention
+from web.why import Asking, Explained, Why, explained
 
 router = APIRouter()
 Said = Annotated[str, Form(max_length=300)]
+
+
+@router.get("/console/mentions/{mention_id}/why")
+def why(request: Request, d: Deployed, who: StaffDep, mention_id: PageOfMention, asking: Asking) -> Response:
+    """The words that mattered to the model; beside the post, or as a page of its own without JavaScript."""
+    found: Why | None = None
+    answers: list[Explained] = []
+    trouble = ""
+    try:
+        found = asking.why(mention_id)
+        answers = explained(d, found.found)
+    except (Busy, Conflict, PostsFailed) as error:
+        trouble = str(error)
+    with d.store.reading() as session:
+        conversation_id, _ = thread.conversation_of(session, mention_id=mention_id)
+    piece = "console/conversations/_why.html" if is_htmx(request) else "console/conversations/why.html"
+    told: dict[str, Any] = {"who": who, "mention_id": mention_id, "conversation_id": conversation_id}
+    status = 409 if trouble else 200
+    return page(request, piece, status=status, why=found, answers=answers, trouble=trouble, **told)
 
 
 @router.post("/console/mentions/{mention_id}/acknowledge")

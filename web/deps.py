@@ -135,7 +135,8 @@ Approver = Annotated[Principal, Depends(approver)]
 Admin = Annotated[Principal, Depends(admin)]
 ResponderOrAdmin = Annotated[Principal, Depends(responder_or_admin)]
 
-StaffDep = Annotated[Principal, Depends(_door(signed_in, "viewer"))]
+staff = _door(signed_in, "viewer")
+StaffDep = Annotated[Principal, Depends(staff)]
 StaffResponder = Annotated[Principal, Depends(_door(signed_in, "responder"))]
 StaffApprover = Annotated[Principal, Depends(_door(signed_in, "approver"))]
 StaffAdmin = Annotated[Principal, Depends(_door(signed_in, "admin"))]

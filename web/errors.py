@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
+from classifiers.base import Busy, PostsFailed
 from errors import HarkenError
 from store.refusals import Conflict, Forbidden, Invalid, Missing
 from web import shield
@@ -53,6 +54,8 @@ STATUS: Mapping[type[HarkenError], tuple[int, str]] = {
     Missing: (404, "not_found"),
     Conflict: (409, "conflict"),
     Invalid: (422, "invalid"),
+    Busy: (503, "busy"),
+    PostsFailed: (503, "model_failed"),
 }
 HTTP_CODES = {400: "malformed_json", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported"}
 

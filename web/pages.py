@@ -68,6 +68,7 @@ def _environment() -> Environment:
         "visible": visible,
         "fold": fold,
         "percent": lambda value: f"{value:.0%}",
+        "plain_day": lambda date: format_date(date, "long", locale="en"),
         "word": words.word,
         "ticket_word": words.ticket_word,
         "scope_word": words.scope_word,

@@ -156,6 +156,8 @@ NOUNS: dict[str, tuple[Any, Condition]] = {
 }
 
 
+#: On a page, by who is signed in.
+PageOfMention = Annotated[int, Depends(mention_for(deps.staff, "viewer"))]
 SeenMention = Annotated[int, Depends(mention_for(deps.viewer, "viewer"))]
 MentionToChange = Annotated[int, Depends(mention_for(deps.responder, "responder"))]
 SeenDraft = Annotated[int, Depends(draft_for(deps.viewer, "viewer"))]

@@ -53,6 +53,12 @@ WORDS: dict[str, str] = {
     "dismissed": "Dismissed",
     "quarantined": "Could not be read",
     "deleted": "Deleted on its platform",
+    # versions of what the model learned
+    "version_candidate": "Waits for a decision",
+    "version_refused": "Refused by the gate",
+    "version_shadow": "In the shadow",
+    "version_live": "In use",
+    "version_retired": "Retired",
     # requests and tickets
     "proposed": "Proposed",
     "open": "Open",
@@ -79,6 +85,14 @@ WORDS: dict[str, str] = {
     "en": "English",
     "es": "Spanish",
     "und": "Unknown",
+}
+
+#: The questions that the model answers.
+HEADS: dict[str, str] = {
+    "intent": "Intent",
+    "service_code": "Service",
+    "urgency": "Urgency",
+    "sentiment": "Sentiment",
 }
 
 #: A ticket's states read otherwise than a draft's.

@@ -25,8 +25,8 @@ def set_label(
     _check(head, label, deployment)
     if not on and (head, label) == EMERGENCY and confirmation.strip().casefold() != "emergency":
         raise Invalid(
-            "confirmation: type the word emergency. Without the model, only the word patterns raise alarms, and what "
-            "is told indirectly is missed",
+            "type the word emergency to confirm: without the model only the word patterns raise alarms, and danger "
+            "that is told indirectly rings for nobody",
             field="confirmation",
         )
     change = switches.switch_on if on else switches.switch_off

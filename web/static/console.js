@@ -90,7 +90,7 @@
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || writing(target) || !keysAreOn()) { return; }
     if (document.querySelector("dialog[open]") && event.key !== "?") { return; }
     var done = event.key === "?" ? help() : event.key === "j" ? step(1) : event.key === "k" ? step(-1) :
-      /^[a-z/]$/.test(event.key) ? use(event.key) : false;
+      /^[a-z0-9/]$/.test(event.key) ? use(event.key) : false;
     if (done) { event.preventDefault(); }
   });
 

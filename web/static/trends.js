@@ -7,6 +7,7 @@
   const DASHES = [[], [9, 4], [2, 4], [10, 4, 2, 4], [5, 3], [16, 4], [3, 3]];
   const INK = "#3d4551";
   const FONT = "14px 'Source Sans Pro Web', sans-serif";
+  const SMALL_STEPS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5];
   const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000];
 
   const number = (cell) => {
@@ -22,6 +23,9 @@
     return { labels, lines: columns.map((place) => rows.map((row) => number(row.cells[place]))) };
   };
 
+  // The smallest top of the axis: a share of 1 percent, or an index of 0.01, must not look like a mountain.
+  const top = (of) => (of === "index" ? 0.3 : 4);
+
   const options = (figure, data, of, width) => ({
     width,
     height: of === "mean" ? 160 : 240,
@@ -29,14 +33,14 @@
     cursor: { drag: { x: false, y: false }, points: { size: 7 } },
     scales: {
       x: { time: false },
-      y: { range: of === "mean" ? [-1, 1] : (_plot, _least, most) => [0, Math.max(most * 1.05, 4)] },
+      y: { range: of === "mean" ? [-1, 1] : (_plot, _least, most) => [0, Math.max(most * 1.05, top(of))] },
     },
     axes: [
       {
-        stroke: INK, font: FONT, incrs: STEPS, space: 110, grid: { show: false },
+        stroke: INK, font: FONT, incrs: STEPS, space: width < 400 ? 60 : 110, grid: { show: false },
         values: (_plot, places) => places.map((place) => data.labels[place] ?? ""),
       },
-      { stroke: INK, font: FONT, incrs: of === "mean" ? [0.5, 1] : STEPS, size: 56, grid: { stroke: "#dfe1e2" } },
+      { stroke: INK, font: FONT, incrs: of === "mean" ? [0.5, 1] : of === "index" ? SMALL_STEPS : STEPS, size: 56, grid: { stroke: "#dfe1e2" } },
     ],
     series: [{}, ...figure.dataset.styles.split(" ").slice(0, data.lines.length).map((style) => ({
       stroke: COLOURS[style], dash: DASHES[style], width: 2, spanGaps: false,
