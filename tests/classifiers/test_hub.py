@@ -113,8 +113,8 @@ def small(tmp_path: Path) -> Path:
     from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
     torch.manual_seed(7)
-    shape: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
-    config = BertConfig(intermediate_size=64, num_labels=3, vocab_size=60_000, max_position_embeddings=128, **shape)
+    shape: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_labels": 3}
+    config = BertConfig(intermediate_size=64, vocab_size=60_000, max_position_embeddings=128, **shape)
     BertForSequenceClassification(config).save_pretrained(tmp_path / "small")
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(SHIPPED / TOKENIZER_FILE), model_max_length=128)
     tokenizer.save_pretrained(tmp_path / "small")
