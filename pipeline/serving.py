@@ -79,9 +79,10 @@ class Serving:
     def _use(self, wanted: int, raw: bytes | None) -> None:
         classifier, bands = self._deployment.classifier, self._deployment.bands
         if raw is not None:
-            others = {head: bands.please_check[head] for head in self._deployment.settings.classifier.heads}
             learned = Heads.from_bytes(raw).bands(bands)
-            bands = replace(learned, please_check={**learned.please_check, **others})
+            others = self._deployment.settings.classifier.heads  # that a model of the city's choice answers
+            own = {head: band for head, band in learned.please_check.items() if head not in others}
+            bands = replace(bands, please_check={**bands.please_check, **own})
         if isinstance(classifier, Learner):
             classifier.use(raw, str(wanted) if raw is not None else "")
         elif raw is not None:
