@@ -147,21 +147,23 @@ def test_thirty_corrections_teach_a_service_that_one_click_makes_answer_and_anot
     outcome = learning.run(city.deployment, by="test", ground=ground)
 
     assert (outcome.state, outcome.lessons.own_services) == ("candidate", ("highway_47",)), outcome.reason
-    tell(city, ["Potholes again on the bypass, northbound"])
-    assert (last_read(city).model, last_read(city).service_code) == (ground.reader.base, "pothole")
+    tell(city, ["The guardrail on the bypass is hanging off again"])
+    assert last_read(city).model == ground.reader.base
+    assert last_read(city).service_code != "highway_47"
     assert [row.ref for row in city.attention("model")] == [learning.WAITING]
 
     assert "new services: highway_47" in harken(city, "show", "1").stdout
     learning.promote(city.deployment, city.who, 1)
-    tell(city, ["More potholes on the bypass, northbound"])
+    tell(city, ["the guardrail on the bypass is still hanging off since the crash"])
 
     assert (last_read(city).model, last_read(city).service_code) == (f"{ground.reader.base}+1", "highway_47")
     assert city.attention("model") == []
 
     assert learning.rollback(city.deployment, city.who) == models.SHIPPED
-    tell(city, ["Ever more potholes on the bypass, northbound"])
+    tell(city, ["That guardrail on the bypass, hanging off since the crash in May"])
 
-    assert (last_read(city).model, last_read(city).service_code) == (ground.reader.base, "pothole")
+    assert last_read(city).model == ground.reader.base
+    assert last_read(city).service_code != "highway_47"
     with city.reading() as session:
         acts = [row.action for row in audit.entries(session, before=None, limit=500) if "model." in row.action]
         assert audit.verify(session).holds
