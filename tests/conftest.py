@@ -8,6 +8,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -117,6 +118,20 @@ def wait_until() -> Callable[..., None]:
             time.sleep(every)
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database of today's schema, to copy; migrating takes longer than most tests."""
+    from store import migrate
+    from store.engine import open_store
+
+    file = tmp_path_factory.mktemp("migrated") / "harken.db"
+    store = open_store(f"sqlite:///{file}")
+    migrate.upgrade(store)
+    store.forget_freed_pages()
+    store.close()
+    return file
 
 
 @pytest.fixture(scope="session")

@@ -83,9 +83,16 @@ def usual(url: str) -> dict[str, Any]:
     }
 
 
-def deployment(tmp_path: Path, sandbox: Served, **changes: Any) -> Deployment:
-    """A deployment in ``tmp_path/city``; the caller closes its store, or lets the test's end do it."""
-    return open_deployment(written(tmp_path / "city", sandbox.url, **changes), migrating=True)
+def deployment(tmp_path: Path, sandbox: Served, *, migrated: Path | None = None, **changes: Any) -> Deployment:
+    """A deployment in ``tmp_path/city``; the caller closes its store, or lets the test's end do it.
+
+    ``migrated``: the database that a new one is a copy of, which saves migrating it.
+    """
+    config = written(tmp_path / "city", sandbox.url, **changes)
+    file = config.with_name("harken.db")
+    if migrated is not None and not file.exists():
+        shutil.copyfile(migrated, file)
+    return open_deployment(config, migrating=True)
 
 
 def written(home: Path, url: str, **changes: Any) -> Path:

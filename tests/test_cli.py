@@ -51,7 +51,7 @@ def called(folder: Path, *arguments: str, stdin: str | bytes = "") -> subprocess
         cwd=folder,
         env=environment(),
         capture_output=True,
-        timeout=100,
+        timeout=200,
         check=False,
     )
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
@@ -434,7 +434,7 @@ def test_classify_answers_a_line_before_the_next_one_is_written() -> None:
             assert select.select([process.stdout], [], [], 60)[0], "no answer while the input stays open"
             assert json.loads(process.stdout.readline())["id"] == number
         process.stdin.close()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 # --- People and keys ---

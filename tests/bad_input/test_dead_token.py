@@ -20,9 +20,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def city(network: Running, tmp_path: Path) -> Iterator[Deployment]:
+def city(network: Running, tmp_path: Path, migrated: Path) -> Iterator[Deployment]:
     network.ctl.reset()
-    held = deployment(tmp_path, network)
+    held = deployment(tmp_path, network, migrated=migrated)
     rounds.poll(held)
     yield held
     held.store.close()
@@ -82,7 +82,7 @@ def test_poll_by_hand_tells_it_in_a_line_and_exits_1(network: Running, city: Dep
 
     done = subprocess.run(
         [sys.executable, "-m", "cli", "poll", "--config", str(city.settings.file)],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
 
     assert done.returncode == 1

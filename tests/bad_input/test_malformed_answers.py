@@ -31,10 +31,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def city(network: Running, tmp_path: Path) -> Iterator[Deployment]:
+def city(network: Running, tmp_path: Path, migrated: Path) -> Iterator[Deployment]:
     """A city that has looked once and heard nothing; one for each test, or each round would hear all tests' posts."""
     network.ctl.reset()
-    held = deployment(tmp_path, network, accounts={X: {"track": ["#alderfalls"]}})
+    held = deployment(tmp_path, network, migrated=migrated, accounts={X: {"track": ["#alderfalls"]}})
     rounds.poll(held)
     yield held
     held.store.close()
@@ -222,9 +222,11 @@ def words(city: Deployment, post_id: str) -> str:
 
 
 @pytest.mark.parametrize("kind", WORST)
-def test_our_own_name_looked_up_in_vain_stops_only_x(network: Running, tmp_path: Path, kind: str) -> None:
+def test_our_own_name_looked_up_in_vain_stops_only_x(
+    network: Running, tmp_path: Path, migrated: Path, kind: str
+) -> None:
     network.ctl.reset()
-    city = deployment(tmp_path, network)
+    city = deployment(tmp_path, network, migrated=migrated)
     ids = [*on_x(network), *on_facebook(network)]
     network.ctl.faults("x.users", kind)
 

@@ -108,7 +108,7 @@ def test_the_command_tells_it_in_a_line_and_exits_2(tmp_path: Path, command: str
 
     done = subprocess.run(
         [sys.executable, "-m", "cli", command, "--config", str(config)],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
 
     assert (done.returncode, done.stdout) == (2, "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,6 @@ import pytest
 
 from pipeline.deployment import Deployment
 from sandbox.running import Running, running
-from store import migrate
-from store.engine import open_store
 from tests.deployments import DEMO, FACEBOOK, X, deployment, laid_over, principal
 from tests.fakes import ScriptedClassifier
 from tests.pipeline.city import City
@@ -38,32 +35,17 @@ def server() -> Iterator[Running]:
         yield started
 
 
-@pytest.fixture(scope="session")
-def laid(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database: laid once, copied after."""
-    file = tmp_path_factory.mktemp("laid") / "harken.db"
-    store = open_store(f"sqlite:///{file}")
-    migrate.upgrade(store)
-    store.forget_freed_pages()
-    store.close()
-    return file
-
-
 @pytest.fixture
-def open_city(tmp_path: Path, server: Running, laid: Path) -> Iterator[Opened]:
+def open_city(tmp_path: Path, server: Running, migrated: Path) -> Iterator[Opened]:
     """Opens a city with other settings than the usual, or opens it again."""
     opened: list[Deployment] = []
 
     def make(**changes: Any) -> City:
-        file = tmp_path / "city" / "harken.db"
-        if not file.exists():
-            file.parent.mkdir()
-            shutil.copyfile(laid, file)
-        held = deployment(tmp_path, server, **laid_over(USUAL, changes))
+        held = deployment(tmp_path, server, migrated=migrated, **laid_over(USUAL, changes))
         opened.append(held)
         held.classifier = scripted = ScriptedClassifier()
         who = principal(held, "approver")
-        return City(deployment=held, ctl=server.ctl, classifier=scripted, who=who, file=file)
+        return City(deployment=held, ctl=server.ctl, classifier=scripted, who=who, file=tmp_path / "city" / "harken.db")
 
     server.ctl.reset()
     yield make

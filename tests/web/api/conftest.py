@@ -16,8 +16,7 @@ from starlette.testclient import TestClient
 
 from pipeline import draft as drafting
 from pipeline.deployment import Deployment, open_deployment
-from store import intake, migrate, people
-from store.engine import open_store
+from store import intake, people
 from store.tables import AccountRow, AssessmentRow, MentionRow, PlaceRow
 from store.types import now
 from vocabulary import Author, HeardHow, Mention, Page, Visibility
@@ -145,17 +144,6 @@ class City:
 
 
 Opened = Callable[..., City]
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database of today's schema; migrating takes longer than most tests."""
-    file = tmp_path_factory.mktemp("migrated") / "harken.db"
-    store = open_store(f"sqlite:///{file}")
-    migrate.upgrade(store)
-    store.forget_freed_pages()
-    store.close()
-    return file
 
 
 @pytest.fixture

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -163,8 +164,9 @@ class City:
 
 
 @pytest.fixture
-def city(tmp_path: Path) -> Iterator[City]:
+def city(tmp_path: Path, migrated: Path) -> Iterator[City]:
     """Alder Falls, empty."""
+    shutil.copyfile(migrated, tmp_path / "harken.db")
     (tmp_path / "harken.toml").write_text(CONFIG)
     secrets = tmp_path / "secrets.env"
     secrets.write_text(KEYS)
@@ -219,18 +221,16 @@ def as_role(city: City) -> Callable[..., TestClient]:
 
 
 @pytest.fixture
-def served(city: City, free_port: int) -> Iterator[str]:
+def served(city: City) -> Iterator[str]:
     """The application over real HTTP; gives its address."""
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(city.deployment), host="127.0.0.1", port=free_port, log_level="error", ws="none")
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
+    plug = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(city.deployment), log_level="error", ws="none"))
+    thread = threading.Thread(target=server.run, args=([plug],), daemon=True)
     thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{free_port}"
+    yield f"http://127.0.0.1:{plug.getsockname()[1]}"
     server.should_exit = True
-    thread.join(10)
+    thread.join()
+    plug.close()
 
 
 def button(soup: BeautifulSoup | Tag, name: str) -> Tag:
