@@ -129,9 +129,7 @@ def _unfit(session: Session, live: ModelVersionRow | None) -> str:
 
 
 def _heads(session: Session, d: Deployment, found: Answering, figures: Figures | None) -> list[HeadCard]:
-    thresholds = d.bands.please_check
-    if found.live is not None:
-        thresholds = {name: head.please_check for name, head in Heads.from_bytes(found.live.heads).heads.items()}
+    thresholds = _thresholds(d, found.live)
     off = {(row.head, row.label): row for row in switches.rows(session)}
     cards = []
     for head, known in labels(d).items():
@@ -149,6 +147,16 @@ def _heads(session: Session, d: Deployment, found: Answering, figures: Figures |
         ]
         cards.append(HeadCard(head=head, name=words.HEADS[head], figures=measured, labels=tuple(lines)))
     return cards
+
+
+def _thresholds(d: Deployment, live: ModelVersionRow | None) -> Mapping[str, Mapping[str, float]]:
+    """Those of the version that answers; a version that can't be read answers nowhere, and the shipped ones hold."""
+    if live is not None:
+        try:
+            return Heads.from_bytes(live.heads).bands(d.bands).please_check
+        except ValueError:
+            pass
+    return d.bands.please_check
 
 
 def label_name(d: Deployment, dimension: str) -> Callable[[str], str]:
