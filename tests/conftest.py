@@ -142,7 +142,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip("no Chromium: apt-get install chromium fonts-dejavu-core fonts-noto-color-emoji")
     from playwright.sync_api import expect, sync_playwright
 
-    expect.set_options(timeout=60_000)  # milliseconds; what comes true ends the wait
+    expect.set_options(timeout=120_000)  # milliseconds; what comes true ends the wait
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_FLAGS))
         yield chromium

@@ -81,7 +81,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         yield Demo(**json.loads(line.removeprefix("READY ")), home=home)
 
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0, log.read_text()[-2000:]
+        assert process.wait(timeout=120) == 0, log.read_text()[-2000:]
     finally:
         if process.poll() is None:
             process.kill()
@@ -93,7 +93,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 def signed_in(demo: Demo, browser: Browser) -> Iterator[Page]:
     """A page of a clerk who is signed in."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(120_000)
     page = context.new_page()
     page.goto(demo.console)
     page.get_by_label("E-mail").fill(demo.email)

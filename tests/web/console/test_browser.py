@@ -39,6 +39,7 @@ def at(city: City, served: str, browser: Browser) -> Iterator[Callable[..., Page
         context = browser.new_context(
             viewport={"width": width, "height": height}, bypass_csp=bypass_csp, java_script_enabled=javascript
         )
+        context.set_default_timeout(120_000)
         contexts.append(context)
         context.add_cookies([{"name": "harken_session", "value": city.session_of("approver"), "url": served}])
         page = context.new_page()

@@ -99,6 +99,7 @@ def tab(two_months: City, served: str, browser: Browser, request: pytest.Fixture
     context = browser.new_context(
         viewport={"width": width, "height": 900}, java_script_enabled=javascript, bypass_csp=False
     )
+    context.set_default_timeout(120_000)
     context.add_cookies([{"name": "harken_session", "value": two_months.session_of("viewer"), "url": served}])
     page = context.new_page()
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
