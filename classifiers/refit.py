@@ -68,7 +68,7 @@ def as_shipped(config: ModelConfig, vectors: Vectors, logits: Mapping[str, NDArr
         # The last layer norm leaves the vectors a direction with nothing but rounding in it: 1e-6 passes it over.
         found, *_ = np.linalg.lstsq(given, wanted, rcond=1e-6)
         if (off := float(np.abs(given @ found - wanted).max())) > AFFINE_WITHIN:
-            raise ValueError(f"the head {name} of {config.name} is not linear in what the model gives: off by {off:.2f}")
+            raise ValueError(f"the head {name} of {config.name} is not linear in its vectors: off by {off:.2f}")
         heads[name] = LinearHead(
             labels=head.labels,
             weights=found[:-1].T.astype(np.float32),
@@ -130,7 +130,7 @@ def _bands(head: LinearHead, own: LinearHead, now: Answers, before: Answers) -> 
 
 def _answers(head: LinearHead, name: str, posts: Read) -> Answers:
     at, wanted = posts.labelled(name, head.labels)
-    return Answers(logits=head.logits(posts.vectors[at]).astype(np.float64).reshape(-1, len(head.labels)), wanted=wanted)
+    return Answers(logits=head.logits(posts.vectors[at]).astype(np.float64), wanted=wanted)
 
 
 def _with_labels(head: LinearHead, more: Sequence[str]) -> LinearHead:
