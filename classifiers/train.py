@@ -359,7 +359,7 @@ def export_fp32(model: JointModel, path: Path) -> None:
         path,
         input_names=["ids"],
         output_names=[*HEADS, "pooled"],
-        dynamic_shapes={"ids": {0: batch, 1: pieces}, "mask": None},
+        dynamic_shapes={"ids": {0: batch, 1: pieces}},
         dynamo=True,
         external_data=False,
         verbose=False,
