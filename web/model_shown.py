@@ -86,6 +86,7 @@ class Overview:
     """The first of the Model pages."""
 
     answering: Answering
+    others: Mapping[str, str]  #: questions that a model of the city's choice answers instead, by its name
     figures: Figures | None
     heads: tuple[HeadCard, ...]
     versions: tuple[ModelVersionRow, ...]
@@ -110,6 +111,7 @@ def overview(session: Session, d: Deployment) -> Overview:
     shadow = found.shadow
     return Overview(
         answering=found,
+        others={words.HEADS[head]: one.model for head, one in d.settings.classifier.heads.items()},
         figures=figures,
         heads=tuple(_heads(session, d, found, figures)),
         versions=tuple(models.versions(session)),
@@ -153,7 +155,9 @@ def _thresholds(d: Deployment, live: ModelVersionRow | None) -> Mapping[str, Map
     """Those of the version that answers; a version that can't be read answers nowhere, and the shipped ones hold."""
     if live is not None:
         try:
-            return Heads.from_bytes(live.heads).bands(d.bands).please_check
+            learned = Heads.from_bytes(live.heads).bands(d.bands).please_check
+            others = d.settings.classifier.heads  # that a model of the city's choice answers
+            return {**d.bands.please_check, **{head: of for head, of in learned.items() if head not in others}}
         except ValueError:
             pass
     return d.bands.please_check
