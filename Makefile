@@ -76,7 +76,7 @@ cover: .venv/.dev .venv/.harken ## all tests with coverage; fails below the floo
 
 .PHONY: evaluate
 evaluate: .venv/.base .venv/.harken ## what the shipped model reaches and what it misses (DATA=../shared/data, CARD=FILE, JSON=FILE)
-	@exec $(BIN)/harken evaluate $(wildcard $(strip $(DATA))) $(if $(strip $(CARD)),--card $(strip $(CARD))) \
+	@exec $(BIN)/harken evaluate $(if $(filter file,$(origin DATA)),$(wildcard $(strip $(DATA))),$(strip $(DATA))) $(if $(strip $(CARD)),--card $(strip $(CARD))) \
 	    $(if $(strip $(JSON)),--json $(strip $(JSON))) $(ARGS)
 
 .PHONY: bench

@@ -114,7 +114,7 @@ def _services(readings: Readings, sister: Reading | None) -> list[Bar]:
             held_back=_of(readings, HELD_BACK, "service_code", common_macro_f1),
         ),
         Bar(
-            what="the same over all classes",
+            what="service, macro F1 over all classes",
             val=_of(readings, REQUESTS, "service_code", macro_f1),
             held_back=_of(readings, HELD_BACK, "service_code", macro_f1),
         ),
@@ -128,7 +128,7 @@ def _services(readings: Readings, sister: Reading | None) -> list[Bar]:
     if sister:
         bars.append(
             Bar(
-                what=f"the same over classes of {ENOUGH_ROWS} and more rows",
+                what=f"of these cities, macro F1 over classes of {ENOUGH_ROWS} and more rows",
                 val=common_macro_f1(sister.graded("service_code")),
             )
         )
@@ -181,9 +181,13 @@ def _found(readings: Readings) -> list[Bar]:
     lane = reading.in_lane
     return [
         Bar(what=told, target=0.97, held_back=figures.share(lane[dangers]), judged=("held_back",)),
-        Bar(what="of it the model alone", held_back=figures.share(reading.by_model[dangers])),
-        Bar(what="of it the patterns alone", held_back=figures.share(reading.posts.by_words[dangers])),
-        *([Bar(what="of it Spanish and mixed", held_back=figures.share(lane[spanish]))] if spanish.any() else []),
+        Bar(what="emergencies found by the model alone", held_back=figures.share(reading.by_model[dangers])),
+        Bar(what="emergencies found by the patterns alone", held_back=figures.share(reading.posts.by_words[dangers])),
+        *(
+            [Bar(what="Spanish and mixed emergencies found by the lane", held_back=figures.share(lane[spanish]))]
+            if spanish.any()
+            else []
+        ),
     ]
 
 
@@ -200,8 +204,8 @@ def _flagged(readings: Readings) -> list[Bar]:
             held_back=figures.share(reading.in_lane[alike]),
             judged=("held_back",),
         ),
-        Bar(what="of it the model alone", held_back=figures.share(reading.by_model[alike])),
-        Bar(what="of it the patterns alone", held_back=figures.share(reading.posts.by_words[alike])),
+        Bar(what="look-alikes flagged by the model alone", held_back=figures.share(reading.by_model[alike])),
+        Bar(what="look-alikes flagged by the patterns alone", held_back=figures.share(reading.posts.by_words[alike])),
     ]
 
 
@@ -293,6 +297,13 @@ def _praise(readings: Readings) -> list[Bar]:
             judged=("held_back", "both"),
         ),
         Bar(
+            what="praise above its please_check threshold, precision",
+            val=_sure_praise(readings.get(INTENTS)),
+            held_back=_sure_praise(readings.get(HELD_BACK)),
+            both=_sure_praise(both),
+            note="only this praise is taken for praise without a person's look",
+        ),
+        Bar(
             what="negative posts read as praise (sarcasm among them)",
             val=_negative_as_praise(readings.get(INTENTS)),
             held_back=_negative_as_praise(readings.get(HELD_BACK)),
@@ -304,6 +315,15 @@ def _praise(readings: Readings) -> list[Bar]:
 def _praise_precision(graded: Graded) -> Estimate:
     number = graded.number(Intent.PRAISE)
     return figures.precision_of(graded.said == number, graded.wanted == number)
+
+
+def _sure_praise(reading: Reading | None) -> Estimate | None:
+    if reading is None:
+        return None
+    graded = reading.graded("intent")
+    number = graded.number(Intent.PRAISE)
+    sure = graded.confidence >= reading.config.heads["intent"].please_check[Intent.PRAISE]
+    return figures.precision_of((graded.said == number) & sure, graded.wanted == number)
 
 
 def _negative_as_praise(reading: Reading | None) -> Estimate | None:

@@ -4,7 +4,7 @@ What each threshold can be expected to do is cross-validated: chosen on four fif
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,16 +15,19 @@ from numpy.typing import NDArray
 from classifiers import corpus, transformer
 from classifiers.corpus import Example
 from classifiers.emergency import find_emergency
-from classifiers.model_folder import Expected, ExpectedLane, Head, read_config, write_config
-from vocabulary import Urgency
+from classifiers.model_folder import Expected, ExpectedLane, Head, ModelConfig, write_config
+from vocabulary import Intent, Urgency
 
 WANTED_PRECISION = 0.9
+#: Where a mistake is seen by all: thanks for a grievance that was sarcastic are worse than no answer.
+WANTED_OF_LABEL: Mapping[str, float] = {Intent.PRAISE: 0.97}
 FEW = 20  #: answers; from fewer no band can be read, and only very sure ones go unchecked
 SURE_IN_ANY_CASE = 0.9
 FOLDS = 5
 EMERGENCIES_FOUND = 0.98  #: wanted of the lane, so that posts by other writers still reach 0.97
-#: Share of ordinary real posts that the lane may page someone for, the words of danger included.
-PAGES = 0.002
+PAGES = 0.002  #: share of ordinary real posts that the model may page someone for, beside what the words page for
+WORDS_FROM = 0.01  #: where the model gives danger less than 1 in 100, its words are nearly always a manner of speaking
+LOOK_ALIKES = 0.05  #: share of written posts that are no emergency, many made to sound like one, in the lane
 EMERGENCY_BETWEEN = (0.03, 0.5)  #: not on a hunch, and never later than the plain argmax would
 REAL = frozenset({"intents", "requests311", "sentiment"})  #: sets of posts that people really wrote
 
@@ -48,13 +51,16 @@ class Answers:
 
 def calibrate(folder: Path, data: Path, exclude_terms: frozenset[str] = frozenset()) -> None:
     """Rewrites the folder's config with temperatures and thresholds set on the calibration posts."""
-    config = read_config(folder)
-    classifier = transformer.load(folder)
     examples = corpus.calibration_examples(data, exclude_terms)
+    write_config(folder, calibrated(transformer.load(folder), examples))
+
+
+def calibrated(classifier: transformer.TransformerClassifier, examples: Sequence[Example]) -> ModelConfig:
+    """The model's config with temperatures and thresholds set on the examples, which it must not have learned from."""
     answers = ask(classifier, examples)
-    heads = {name: _calibrated(head, answers[name]) for name, head in config.heads.items()}
+    heads = {name: _calibrated(head, answers[name]) for name, head in classifier.config.heads.items()}
     emergency, lane = _lane(lane_posts(classifier, examples, heads["urgency"].temperature))
-    write_config(folder, replace(config, heads=heads, emergency=emergency, lane=lane))
+    return replace(classifier.config, heads=heads, emergency=emergency, words_from=WORDS_FROM, lane=lane)
 
 
 def _calibrated(head: Head, answers: Answers) -> Head:
@@ -121,7 +127,7 @@ def label_bands(probabilities: Logits, wanted: Labels, labels: Sequence[str]) ->
     bands = {}
     for number, label in enumerate(labels):
         given = said == number
-        band = confidence_for(probabilities[given], wanted[given])
+        band = confidence_for(probabilities[given], wanted[given], WANTED_OF_LABEL.get(label, WANTED_PRECISION))
         bands[label] = round(max(band, SURE_IN_ANY_CASE) if given.sum() < FEW else band, 3)
     return bands
 
@@ -155,9 +161,10 @@ class LanePosts:
     """Posts that the emergency threshold is set on: how likely the model finds danger, and what the words say."""
 
     likely: NDArray[np.float64]  #: P(emergency); Shape: (posts,)
-    by_words: NDArray[np.bool_]
+    by_words: NDArray[np.bool_]  #: they page, as ``Bands.rings`` has it
     danger: NDArray[np.bool_]  #: it is an emergency
     ordinary: NDArray[np.bool_]  #: a real post that is none, or whose set does not say
+    written: NDArray[np.bool_]  #: a post that we wrote, and that is none
 
     def in_lane(self, threshold: float) -> NDArray[np.bool_]:
         """What the model or the words send there."""
@@ -170,52 +177,65 @@ class LanePosts:
             by_words=self.by_words[which],
             danger=self.danger[which],
             ordinary=self.ordinary[which],
+            written=self.written[which],
         )
 
 
 def lane_posts(
     classifier: transformer.TransformerClassifier, examples: Sequence[Example], temperature: float
 ) -> LanePosts:
-    """The emergencies among the examples, and the ordinary posts of the real sets: what we wrote is not ordinary."""
-    kept = [
-        example for example in examples if example.labels.get("urgency") == Urgency.EMERGENCY or example.folder in REAL
-    ]
+    """What the model and the words say of the emergencies among the examples, and of the others."""
+    kept = [one for one in examples if one.folder in REAL or "urgency" in one.labels]
     labels = classifier.config.heads["urgency"].labels
     logits = read_logits(classifier, [example.text for example in kept])["urgency"]
     answers = Answers(logits=logits, wanted=np.zeros(len(kept), dtype=np.intp))
+    likely = answers.probabilities(temperature)[:, labels.index(Urgency.EMERGENCY)]
+    found = [find_emergency(example.text) for example in kept]
+    heard = [one is not None and (one.self_harm or p >= WORDS_FROM) for one, p in zip(found, likely, strict=True)]
     danger = np.array([example.labels.get("urgency") == Urgency.EMERGENCY for example in kept], dtype=np.bool_)
+    real = np.array([example.folder in REAL for example in kept], dtype=np.bool_)
+    own = np.array([example.folder == "own" for example in kept], dtype=np.bool_)
     return LanePosts(
-        likely=answers.probabilities(temperature)[:, labels.index(Urgency.EMERGENCY)],
-        by_words=np.array([find_emergency(example.text) is not None for example in kept], dtype=np.bool_),
+        likely=likely,
+        by_words=np.array(heard, dtype=np.bool_),
         danger=danger,
-        ordinary=~danger,
+        ordinary=real & ~danger,
+        written=own & ~danger,
     )
 
 
 def emergency_threshold(posts: LanePosts) -> float:
-    """The highest probability from which on the lane finds enough emergencies; higher where it would page too often.
+    """The highest probability from which on the lane finds enough emergencies; higher where it would ring too often.
 
-    Recall comes first up to the pages that a desk bears: a bell that rings for nothing is switched off.
+    Recall comes first up to the false alarms that a desk bears: a bell that rings for nothing is switched off.
     """
-    lowest, highest = EMERGENCY_BETWEEN
-    missed = np.sort(posts.likely[posts.danger & ~posts.by_words])
+    silent = ~posts.by_words
+    missed = np.sort(posts.likely[posts.danger & silent])
     may_miss = int((1 - EMERGENCIES_FOUND) * posts.danger.sum() + 1e-9)
-    for_recall = float(missed[may_miss]) if may_miss < len(missed) else highest
-    allowed = PAGES * posts.ordinary.sum()
-    may_page = int(max(allowed - (posts.ordinary & posts.by_words).sum(), allowed / 2))  # the words never take it all
-    quiet = np.sort(posts.likely[posts.ordinary & ~posts.by_words])[::-1]
-    for_pages = float(np.nextafter(quiet[may_page], 1)) if may_page < len(quiet) else lowest
-    return float(np.clip(max(for_recall, for_pages), lowest, highest))
+    for_recall = float(missed[may_miss]) if may_miss < len(missed) else EMERGENCY_BETWEEN[1]
+    for_pages = _above(posts.likely[posts.ordinary & silent], PAGES * posts.ordinary.sum())
+    by_words = (posts.written & posts.by_words).sum()
+    for_look_alikes = _above(posts.likely[posts.written & silent], LOOK_ALIKES * posts.written.sum() - by_words)
+    return float(np.clip(max(for_recall, for_pages, for_look_alikes), *EMERGENCY_BETWEEN))
+
+
+def _above(likely: NDArray[np.float64], allowed: float) -> float:
+    """The least threshold that no more than so many reach."""
+    falling = np.sort(likely)[::-1]
+    first_out = max(int(allowed), 0)
+    return float(np.nextafter(falling[first_out], 1)) if first_out < len(falling) else 0.0
 
 
 def _lane(posts: LanePosts) -> tuple[float, ExpectedLane | None]:
-    """The threshold, rounded down, and what it can be expected to do."""
-    threshold = float(np.floor(emergency_threshold(posts) * 1_000) / 1_000)
+    """The threshold, and what it can be expected to do."""
+    threshold = float(np.ceil(emergency_threshold(posts) * 1_000) / 1_000)
     if not posts.danger.any() or not posts.ordinary.any():
         return threshold, None
     apart = np.zeros(len(posts.danger), dtype=np.bool_)
     by_model = np.zeros(len(posts.danger), dtype=np.bool_)
-    turn = np.cumsum(posts.danger) * posts.danger + np.cumsum(posts.ordinary) * posts.ordinary
+    turn = np.zeros(len(posts.danger), dtype=np.intp)
+    for part in (posts.danger, posts.ordinary, posts.written):
+        turn[part] = np.arange(part.sum())  # each fold gets a fifth of each
     for number in range(FOLDS):
         fold = turn % FOLDS == number
         chosen = emergency_threshold(posts.part(~fold))
@@ -226,6 +246,8 @@ def _lane(posts: LanePosts) -> tuple[float, ExpectedLane | None]:
         recall=round(float(apart[posts.danger].mean()), 3),
         recall_of_model=round(float(by_model[posts.danger].mean()), 3),
         recall_of_words=round(float(posts.by_words[posts.danger].mean()), 3),
+        written=int(posts.written.sum()),
+        written_flagged=round(float(apart[posts.written].mean()), 3) if posts.written.any() else 0.0,
         ordinary=int(posts.ordinary.sum()),
         pages_per_1000=round(float(apart[posts.ordinary].mean()) * 1_000, 2),
     )

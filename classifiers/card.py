@@ -239,12 +239,16 @@ def _config_table(config: ModelConfig) -> str:
 
 
 def _lane_expected(config: ModelConfig) -> str:
-    told = f"A post goes to the emergency lane from P(emergency) ≥ {config.emergency:.3f} on, or by a pattern."
+    told = (
+        f"A post goes to the emergency lane from P(emergency) ≥ {config.emergency:.3f} on, or by a pattern, unless the"
+        f" model gives the emergency less than {config.words_from:g} (a pattern of self-harm counts all the same)."
+    )
     if lane := config.lane:
         told += (
             f" On the calibration posts that found {lane.recall:.1%} of {lane.emergencies} emergencies (the model alone"
             f" {lane.recall_of_model:.1%}, the patterns alone {lane.recall_of_words:.1%}), and would have paged"
-            f" someone for {lane.pages_per_1000:.1f} in 1,000 of {lane.ordinary:,} ordinary posts."
+            f" someone for {lane.pages_per_1000:.1f} in 1,000 of {lane.ordinary:,} ordinary real posts and for"
+            f" {lane.written_flagged:.1%} of {lane.written} written ones, many made to sound like danger."
         )
     return told
 

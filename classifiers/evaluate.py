@@ -5,6 +5,7 @@ of it is a test of the code.
 """
 
 import json
+import random
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -142,9 +143,12 @@ def evaluate(
     *,
     folder: Path | None = None,
     beside: Beside | None = None,
+    at_most: int | None = None,
     progress: Progress = lambda _: None,
 ) -> Report:
     """Measures a model on the val parts under ``data``, and on our own held-back posts; on these alone without data.
+
+    ``at_most``: posts of each set, drawn by a seed, for a quick look.
 
     Raises:
         BadData: a set under ``data`` has a bad line, or there is none.
@@ -154,7 +158,7 @@ def evaluate(
     beside = beside or Beside()
     folder = folder or SHIPPED
     classifier = load_fitting(folder)
-    sets, missing = gather(data)
+    sets, missing = gather(data, at_most)
     elsewhere = _elsewhere(data) if data is not None and beside.sister is not None else None
     readings = {name: _read(classifier, posts, progress) for name, posts in sets.items()}
     others = Others(
@@ -180,7 +184,7 @@ def evaluate(
     )
 
 
-def gather(data: Path | None) -> tuple[dict[str, PostSet], tuple[str, ...]]:
+def gather(data: Path | None, at_most: int | None = None) -> tuple[dict[str, PostSet], tuple[str, ...]]:
     """The sets to measure on, and what is missing.
 
     Raises:
@@ -201,7 +205,16 @@ def gather(data: Path | None) -> tuple[dict[str, PostSet], tuple[str, ...]]:
     elif not sets:
         raise FileNotFoundError(2, "is not there", str(data / "intents" / "val.jsonl"))
     sets[bars.HELD_BACK] = held_back()
+    if at_most is not None:
+        missing.append(f"all but {at_most} posts of each set: only a sample was asked for")
+        sets = {name: _sample(posts, at_most) for name, posts in sets.items()}
     return sets, tuple(missing)
+
+
+def _sample(posts: PostSet, at_most: int) -> PostSet:
+    numbers = range(len(posts))
+    kept = sorted(random.Random(figures.SEED).sample(numbers, min(at_most, len(posts))))
+    return PostSet(posts.name, [posts.examples[at] for at in kept], [posts.kinds[at] for at in kept])
 
 
 def held_back() -> PostSet:

@@ -24,7 +24,7 @@ def load_fitting(folder: Path) -> TransformerClassifier:
     Raises:
         BadModel: a file is missing or damaged, or the labels are not what the model answers.
     """
-    config = _config(folder)
+    config = config_of(folder)
     for head, labels in corpus.HEADS.items():
         if head not in config.heads:
             raise BadModel(f"{folder / CONFIG_FILE}: there is no head {head!r}: train the model anew, or name another")
@@ -41,7 +41,12 @@ def load_fitting(folder: Path) -> TransformerClassifier:
     return classifier
 
 
-def _config(folder: Path) -> ModelConfig:
+def config_of(folder: Path) -> ModelConfig:
+    """The config of a folder that holds all that a model is made of.
+
+    Raises:
+        BadModel: a file is missing, or the config is none.
+    """
     for name in NEEDED_FILES:
         if not (folder / name).is_file():
             raise BadModel(f"{folder}: there is no model: {name} is missing (a model is {', '.join(NEEDED_FILES)})")
@@ -86,12 +91,14 @@ def fit(labels: Mapping[str, Sequence[str]], services: Sequence[Service]) -> Fit
     codes = set(labels.get("service_code", ())) - {NO_SERVICE}
     unknown = sorted({service.maps_to for service in services if service.maps_to} - codes)
     reached = codes & {code for service in services for code in (service.maps_to, service.service_code)}
-    if services and not reached:
-        wrong.append("none of its services is one that a service of the city maps to")
     thin = []
-    if unknown and reached:
+    if services and not reached:
+        thin.append(
+            "no service of the city maps to one that it knows: none is proposed until the city's own are learned"
+        )
+    elif unknown:
         thin.append(f"it does not know {_named(unknown)}: services that map there are never proposed")
-    if unmapped := sorted(codes - reached):
+    if reached and (unmapped := sorted(codes - reached)):
         thin.append(f"no service of the city maps to {_named(unmapped)}: such reports get no service by themselves")
     return Fit(wrong=tuple(wrong), thin=tuple(thin))
 

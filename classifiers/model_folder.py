@@ -38,6 +38,8 @@ class ExpectedLane:
     recall: float  #: by the model's threshold or the patterns
     recall_of_model: float
     recall_of_words: float
+    written: int  #: posts that we wrote, many made to sound like an emergency, that are none
+    written_flagged: float  #: share of these in the lane
     ordinary: int  #: posts that are no emergency, or whose set does not say
     pages_per_1000: float  #: of these, by the model's threshold or the patterns
 
@@ -64,6 +66,7 @@ class ModelConfig:
     emergency: float  #: from this probability on, a post goes to the emergency lane whatever the most likely label is
     trained_on: Mapping[str, Mapping[str, object]]  #: set -> rows and sha256 of what it taught
     facts: Mapping[str, object]  #: seed, epochs, encoder
+    words_from: float = 0.0  #: below this probability of an emergency the words of danger alone page nobody
     lane: ExpectedLane | None = None  #: what the emergency threshold does; None: not measured
 
     @classmethod
@@ -98,6 +101,11 @@ class Bands:
     please_check: Mapping[str, Mapping[str, float]]  #: head -> label -> confidence below which it is to be checked
     languages: tuple[str, ...]  #: in any other, every answer is to be checked
     emergency: float  #: probability of ``emergency`` from which a post is treated as one
+    words_from: float = 0.0  #: below this one the words of danger alone page nobody; of self-harm they always do
+
+    def rings(self, p_emergency: float, *, words: bool, self_harm: bool) -> bool:
+        """Whether a post goes to the emergency lane: by the model, or by words that it does not all but exclude."""
+        return p_emergency >= self.emergency or (words and (self_harm or p_emergency >= self.words_from))
 
     def to_check(self, said: Classification) -> tuple[str, ...]:
         """The heads whose answer staff should check; a service only where the post concerns one."""
@@ -120,6 +128,7 @@ def bands(folder: Path | None = None) -> Bands:
         please_check={name: head.please_check for name, head in config.heads.items()},
         languages=config.languages,
         emergency=config.emergency,
+        words_from=config.words_from,
     )
 
 

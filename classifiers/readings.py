@@ -9,9 +9,9 @@ import numpy as np
 from classifiers import corpus, language
 from classifiers.calibrate import Answers, Logits
 from classifiers.corpus import Example
-from classifiers.emergency import find_emergency
+from classifiers.emergency import EmergencyFound, find_emergency
 from classifiers.figures import Floats, Labels, Marks
-from classifiers.model_folder import ModelConfig
+from classifiers.model_folder import Bands, ModelConfig
 from vocabulary import Urgency
 
 #: Words of a post, and the length that it counts as.
@@ -31,9 +31,14 @@ class PostSet:
         return len(self.examples)
 
     @cached_property
+    def words(self) -> tuple[EmergencyFound | None, ...]:
+        """What the patterns of ``emergency.toml`` find in each post."""
+        return tuple(find_emergency(example.text) for example in self.examples)
+
+    @property
     def by_words(self) -> Marks:
-        """Which posts the patterns of ``emergency.toml`` send to the emergency lane."""
-        return np.array([find_emergency(example.text) is not None for example in self.examples], dtype=np.bool_)
+        """Which posts the patterns find danger in."""
+        return np.array([found is not None for found in self.words], dtype=np.bool_)
 
     @cached_property
     def languages(self) -> tuple[str, ...]:
@@ -125,13 +130,26 @@ class Reading:
     @property
     def by_model(self) -> Marks:
         """Which posts the model sends to the emergency lane."""
-        number = self.config.heads["urgency"].labels.index(Urgency.EMERGENCY)
-        return np.asarray(self.probabilities("urgency")[:, number] >= self.config.emergency)
+        return np.asarray(self._danger() >= self.config.emergency)
 
     @property
     def in_lane(self) -> Marks:
-        """Which posts the model or the patterns send there."""
-        return self.by_model | self.posts.by_words
+        """Which posts the model or the patterns send there, as the pipeline does."""
+        lane = Bands(
+            please_check={},
+            languages=self.config.languages,
+            emergency=self.config.emergency,
+            words_from=self.config.words_from,
+        )
+        told = zip(self._danger(), self.posts.words, strict=True)
+        return np.array(
+            [lane.rings(float(p), words=one is not None, self_harm=bool(one and one.self_harm)) for p, one in told],
+            dtype=np.bool_,
+        )
+
+    def _danger(self) -> Floats:
+        number = self.config.heads["urgency"].labels.index(Urgency.EMERGENCY)
+        return np.asarray(self.probabilities("urgency")[:, number])
 
     def most_likely(self, head: str) -> list[str]:
         """The label said of each post, labelled or not."""

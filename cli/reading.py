@@ -199,6 +199,9 @@ def evaluate(
         str | None, typer.Option("--json", help="Write all figures there as JSON; - instead of the tables.")
     ] = None,
     card: Annotated[Path | None, typer.Option("--card", help="Write the model card there besides.")] = None,
+    at_most: Annotated[
+        int | None, typer.Option("--at-most", min=30, help="Posts of each set, for a quick look.")
+    ] = None,
 ) -> None:
     """Measure a model on the val parts and our held-back posts, and print what it reaches and what it misses."""
     from classifiers import evaluate as measuring
@@ -211,7 +214,9 @@ def evaluate(
         _has_a_place(option, path)
     beside = measuring.Beside(full_precision=full_precision, sister=sister, against=against)
     with _told():
-        report = measuring.evaluate(data, folder=model, beside=beside, progress=lambda line: typer.echo(line, err=True))
+        report = measuring.evaluate(
+            data, folder=model, beside=beside, at_most=at_most, progress=lambda line: typer.echo(line, err=True)
+        )
     table = json.dumps(measuring.as_json(report), indent=2, ensure_ascii=False)
     typer.echo(table if as_json == "-" else render(report))
     if as_json not in {None, "-"}:

@@ -13,7 +13,7 @@ from typing import Any, cast
 from sqlmodel import Session, select
 
 from adapters import adapter, has_adapter
-from classifiers import model_folder
+from classifiers import fitting, model_folder
 from classifiers.base import Classifier
 from classifiers.model_folder import Bands
 from classifiers.pool import PooledClassifier
@@ -89,7 +89,8 @@ class Deployment:
         limits = dict(shipped.please_check)
         for head, one in self.settings.classifier.heads.items():
             limits[head] = dict.fromkeys(limits[head], one.please_check)
-        return replace(shipped, please_check=limits)
+        asks_another = "urgency" in self.settings.classifier.heads  # whose low probabilities we never measured
+        return replace(shipped, please_check=limits, words_from=0.0 if asks_another else shipped.words_from)
 
     @cached_property
     def serving(self) -> Serving:
@@ -140,11 +141,24 @@ class Deployment:
                     self.responder(name)
         with _named(self.settings.file, "crm: "):
             _ = self.crm
+        self._check_model()
         if self.settings.classifier.heads:
             with _named(self.settings.file):
                 codes = {service.maps_to for service in self.services}
                 download = self.settings.classifier.download
                 adapter("classifiers", "hub").check(self._head_models(), codes=codes, download=download)
+
+    def _check_model(self) -> None:
+        """Refuse a model that is not there, or whose labels are neither our words nor services of the city."""
+        try:
+            config = fitting.config_of(model_folder.SHIPPED)
+        except fitting.BadModel as err:
+            raise ConfigError(f"{err}; or install Harken again") from err
+        labels = {name: head.labels for name, head in config.heads.items()}
+        if wrong := fitting.fit(labels, self.services).wrong:
+            raise ConfigError(
+                f"{model_folder.SHIPPED}: the model does not fit: {'; '.join(wrong)}; install Harken again"
+            )
 
     def close(self) -> None:
         """Close the store, and end the classifier's processes where there are any."""

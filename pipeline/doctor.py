@@ -17,6 +17,7 @@ import apprise
 import httpx
 
 from adapters import adapter
+from classifiers import fitting
 from errors import AdapterError, ConfigError, HarkenError
 from pipeline.deployment import Deployment
 from settings import Account, load
@@ -94,10 +95,18 @@ def _schema(deployment: Deployment) -> Finding | str:
     return f"schema {have}, {deployment.store.engine.dialect.name}"
 
 
-def _model(deployment: Deployment) -> str:
+def _model(deployment: Deployment) -> Finding | str:
     began = time.monotonic()
-    answer = deployment.classifier.classify(["The street light at 5th and Oak is out"])[0]
-    return f"{answer.model}, loaded and asked in {time.monotonic() - began:.1f} s"
+    answer = deployment.classifier.classify([fitting.PROBE])[0]
+    told = f"{answer.model}, loaded and asked in {time.monotonic() - began:.1f} s"
+    found = fitting.fit({head: tuple(scores) for head, scores in answer.scores.items()}, deployment.services)
+    if found.wrong:
+        remedy = "name another model in [classifier], or map its labels"
+        return Finding(mark="FAIL", what="model", told=f"{answer.model}: {'; '.join(found.wrong)}; {remedy}")
+    if found.thin:
+        remedy = f"set maps_to in {deployment.settings.city.services.name}"
+        return Finding(mark="warn", what="model", told=f"{told}; {'; '.join(found.thin)}; {remedy}")
+    return told
 
 
 def _account(deployment: Deployment, name: str, account: Account) -> Finding | str:

@@ -1,4 +1,4 @@
-"""The evaluation, over a small data folder of made-up posts."""
+"""The evaluation, over a small data folder of made-up posts and a few of our own."""
 
 import json
 from pathlib import Path
@@ -7,71 +7,56 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from classifiers import calibrate, card, corpus, evaluate, model_folder
-from classifiers.calibrate import Answers
-from classifiers.corpus import Example
+from classifiers import bars, card, corpus, evaluate, figures, model_folder
+from classifiers.bars import Bar
+from classifiers.fitting import BadModel
+from classifiers.readings import Graded
 from cli import app
 from errors import ConfigError
 
-LABELLED = {"intent": "report", "service": "graffiti", "urgency": "normal", "sentiment": "negative"}
-
-
-def write_rows(path: Path, *rows: dict[str, object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    for part in ("train", "val"):
-        write_rows(
-            folder / "intents" / f"{part}.jsonl",
-            {**LABELLED, "text": f"graffiti on the wall, {part}", "from": "requests311"},
-            {**LABELLED, "text": f"late flight, {part}", "from": "airline", "intent": "other", "service": None},
-            {**LABELLED, "text": f"house on fire, {part}", "from": "crisis", "urgency": "emergency"},
-        )
-        write_rows(
-            folder / "requests311" / f"{part}.jsonl",
-            {"text": f"deep pothole, {part}", "label": "pothole_road", "city": "atlanta"},
-            {"text": f"loud music, {part}", "label": "noise", "city": "new_york"},
-        )
-        write_rows(
-            folder / "civic_tweets" / f"{part}.jsonl",
-            {"text": "garbage heap", "label": "Waste/Garbage"},
-            {"text": "good morning", "label": "noncivic"},
-            {"text": "bad road", "label": "Potholes"},
-        )
-        for name in ("sentiment", "sentiment_es", "airline"):
-            write_rows(
-                folder / name / f"{part}.jsonl",
-                {"text": f"I love it, {part}", "label": "positive"},
-                {"text": f"no me gusta nada, {part}", "label": "negative"},
-            )
-    return folder
+FEW = 60  #: posts of each set
+SHIPPED = model_folder.SHIPPED
 
 
 @pytest.fixture(scope="module")
 def report(data: Path) -> evaluate.Report:
-    return evaluate.evaluate(data, full_precision=model_folder.SHIPPED / model_folder.INT8_FILE)
+    beside = evaluate.Beside(full_precision=SHIPPED / model_folder.INT8_FILE, sister=SHIPPED, against=SHIPPED)
+    return evaluate.evaluate(data, beside=beside, at_most=FEW)
 
 
 def test_each_set_is_scored_on_the_heads_it_has_labels_for(report: evaluate.Report) -> None:
-    assert set(report.heads["intents val"]) == set(corpus.HEADS)
-    assert set(report.heads["requests311 val"]) == {"intent", "service_code"}
-    assert set(report.heads["sentiment val"]) == {"sentiment"}
+    assert set(report.heads[bars.INTENTS]) == set(report.heads[bars.HELD_BACK]) == set(corpus.HEADS)
+    assert set(report.heads[bars.REQUESTS]) == {"intent", "service_code"}
+    assert set(report.heads[bars.SENTIMENT]) == {"sentiment"}
 
 
-def test_alarms_count_what_either_finds(report: evaluate.Report) -> None:
-    found = report.recall["intents val"]
+def test_the_lane_is_what_either_finds(report: evaluate.Report) -> None:
+    found = report.emergencies[bars.INTENTS]
 
     assert found.posts == 1
-    assert found.words == 1
-    assert found.either == 1
+    assert found.words.value == 1
+    assert found.either.value == 1
+
+
+def test_every_bar_of_the_table_has_a_figure_or_says_why_not(report: evaluate.Report) -> None:
+    judged = [bar for bar in report.bars if bar.target is not None]
+
+    assert len(judged) == 20
+    assert {bar.verdict for bar in judged} <= {"reached", "clearly reached", "missed", "clearly missed", "not measured"}
+    assert all(bar.note for bar in judged if bar.verdict == "not measured" and "requests311" not in bar.what)
+
+
+def test_a_model_is_no_better_than_itself(report: evaluate.Report) -> None:
+    lost = [bar for bar in report.bars if bar.what.startswith("int8") and (bar.val or bar.held_back)]
+
+    assert len(lost) >= 3
+    assert all(one is None or one.value == one.low == one.high == 0 for bar in lost for one in (bar.val, bar.held_back))
+    assert report.compared
+    assert all(one.more.value == 0 for one in report.compared if np.isfinite(one.ours.value))
 
 
 def test_the_table_and_the_card_name_every_set(report: evaluate.Report, tmp_path: Path) -> None:
-    config = model_folder.read_config(model_folder.SHIPPED)
+    config = model_folder.read_config(SHIPPED)
 
     card.write_card(tmp_path / "card.md", report, config)
 
@@ -80,120 +65,76 @@ def test_the_table_and_the_card_name_every_set(report: evaluate.Report, tmp_path
     for name in report.heads:
         assert name in card.render(report)
         assert name in written
+    for bar in report.bars:
+        assert bar.what in written
 
 
 def test_scores_are_what_they_say() -> None:
-    answers = Answers(logits=np.log([[0.8, 0.2], [0.6, 0.4], [0.3, 0.7], [0.9, 0.1]]), wanted=np.array([0, 0, 1, 1]))
+    graded = Graded(
+        labels=("a", "b"),
+        probabilities=np.array([[0.8, 0.2], [0.6, 0.4], [0.3, 0.7], [0.9, 0.1]]),
+        wanted=np.array([0, 0, 1, 1]),
+        rows=np.arange(4),
+    )
+    head = model_folder.Head(labels=("a", "b"), temperature=1, please_check={"a": 0.65, "b": 0.65})
 
-    score = evaluate.score(answers, ("a", "b"), temperature=1, please_check={"a": 0.65, "b": 0.65})
+    score = evaluate.score(graded, head)
 
-    assert score.accuracy == 0.75
-    assert score.macro_recall == 0.75
-    assert score.labels["a"].precision == pytest.approx(2 / 3)
-    assert score.labels["b"].recall == 0.5
+    assert score.whole.accuracy.value == 0.75
+    assert score.whole.macro_recall.value == 0.75
+    assert score.labels["a"].precision.value == pytest.approx(2 / 3)
+    assert score.labels["b"].recall.value == 0.5
     assert score.checked == 0.25
-    assert score.accuracy_above == pytest.approx(2 / 3)
+    assert score.accuracy_above is not None
+    assert score.accuracy_above.value == pytest.approx(2 / 3)
+    assert score.confusion == {"a": {"a": 2}, "b": {"a": 1, "b": 1}}
 
 
-def test_sure_and_right_has_no_calibration_error() -> None:
-    assert evaluate.calibration_error(np.array([1.0, 1.0]), np.array([True, True])) == 0
-    assert evaluate.calibration_error(np.array([1.0, 1.0]), np.array([True, False])) == 0.5
+@pytest.mark.parametrize(
+    ("figure", "side", "verdict"),
+    [
+        (0.9, bars.AT_LEAST, "clearly reached"),
+        (0.72, bars.AT_LEAST, "reached"),
+        (0.68, bars.AT_LEAST, "missed"),
+        (0.5, bars.AT_LEAST, "clearly missed"),
+        (0.5, bars.AT_MOST, "clearly reached"),
+        (0.9, bars.AT_MOST, "clearly missed"),
+        (None, bars.AT_MOST, "not measured"),
+    ],
+)
+def test_a_bar_is_reached_or_missed(figure: float | None, side: str, verdict: str) -> None:
+    found = None if figure is None else figures.share(np.arange(100) < round(figure * 100))
+
+    assert Bar(what="it", target=0.7, side=side, val=found).verdict == verdict
 
 
-def test_too_sure_a_head_is_cooled() -> None:
-    logits = np.array([[2.0, 0.0]] * 10)
-    answers = Answers(logits=logits, wanted=np.array([0] * 7 + [1] * 3))
+def test_a_bar_on_two_sets_must_be_reached_on_both() -> None:
+    good, bad = figures.share(np.ones(100, np.bool_)), figures.share(np.zeros(100, np.bool_))
 
-    temperature = calibrate.best_temperature(answers)
-
-    assert answers.probabilities(temperature)[0, 0] == pytest.approx(0.7, abs=0.03)
+    assert Bar(what="it", target=0.7, val=good, held_back=bad, judged=("val", "held_back")).verdict == "missed"
 
 
-def test_the_band_starts_where_nine_in_ten_are_right() -> None:
-    sure = [[0.95, 0.05]] * 9 + [[0.6, 0.4]] * 5
-    wanted = [0] * 9 + [1] * 5
+def test_the_command_writes_json_and_the_card(data: Path, tmp_path: Path) -> None:
+    places = {"--card": tmp_path / "card.md", "--json": tmp_path / "all.json"}
 
-    assert calibrate.confidence_for(np.array(sure), np.array(wanted)) == pytest.approx(0.95)
-
-
-def test_a_head_that_is_never_good_enough_is_always_checked() -> None:
-    assert calibrate.confidence_for(np.array([[0.9, 0.1]]), np.array([1])) == 0.99
-
-
-def test_a_thin_label_is_not_trusted_for_the_sake_of_an_easy_one() -> None:
-    probabilities = np.array([[0.7, 0.3]] * 30 + [[0.4, 0.6]] * 3)
-    wanted = np.array([0] * 30 + [1] * 3)
-
-    assert calibrate.label_bands(probabilities, wanted, ("easy", "thin")) == {"easy": 0.7, "thin": 0.9}
-
-
-def test_no_training_post_is_a_copy_of_one_to_be_tested_on(data: Path) -> None:
-    write_rows(
-        data / "requests311" / "train.jsonl", {"text": "Deep  pothole, VAL", "label": "sidewalk", "city": "atlanta"}
+    told = CliRunner().invoke(
+        app, ["evaluate", str(data), "--at-most", "30", *(str(word) for pair in places.items() for word in pair)]
     )
 
-    learned = [example.text for share in corpus.training_shares(data) for example in share.examples]
-
-    assert "Deep  pothole, VAL" not in learned
-
-
-def test_sets_are_left_out_by_their_terms(data: Path) -> None:
-    learned = [
-        example
-        for share in corpus.training_shares(data, frozenset({"nc", "x", "unstated"}))
-        for example in share.examples
-    ]
-
-    assert {example.source for example in learned} <= {"own", "sf311"}
-
-
-def test_airline_sentiment_is_never_learned(data: Path) -> None:
-    learned = [example for share in corpus.training_shares(data) for example in share.examples]
-
-    assert not any(example.source == "airline" and "sentiment" in example.labels for example in learned)
-
-
-def test_held_out_posts_are_never_learned() -> None:
-    learn, calibration = corpus.own_posts()
-    held_out = {example.text for example in corpus.held_out_posts()}
-
-    assert held_out
-    assert not held_out & {example.text for example in [*learn, *calibration]}
-
-
-def test_every_own_post_has_labels_that_the_heads_know() -> None:
-    learn, calibration = corpus.own_posts()
-
-    assert all(set(example.labels) == set(corpus.HEADS) for example in [*learn, *calibration])
-
-
-def test_copies_are_told_by_their_normalised_text() -> None:
-    one = Example(text="Fix  it!", source="own", folder="own")
-    other = Example(text="fix it!", source="own", folder="own")
-
-    assert corpus.without_copies([one], [other]) == []
-
-
-def test_calibration_rewrites_the_config_alone(data: Path, tmp_path: Path) -> None:
-    for name in (model_folder.INT8_FILE, model_folder.TOKENIZER_FILE):
-        (tmp_path / name).symlink_to(model_folder.SHIPPED / name)
-    fresh = model_folder.ModelConfig.fresh(corpus.HEADS, version="9", trained_on={}, facts={"seed": 7})
-    model_folder.write_config(tmp_path, fresh)
-
-    calibrate.calibrate(tmp_path, data)
-
-    config = model_folder.read_config(tmp_path)
-    assert config.version == "9"
-    assert all(0.4 <= head.temperature <= 4 for head in config.heads.values())
-    assert 0.05 <= config.emergency <= 0.5
-
-
-def test_the_command_writes_the_card_besides(data: Path, tmp_path: Path) -> None:
-    told = CliRunner().invoke(app, ["evaluate", str(data), "--card", str(tmp_path / "card.md")])
-
     assert told.exit_code == 0, told.output
-    assert "## Heads" in told.output
-    assert "<!--" not in (tmp_path / "card.md").read_text(encoding="utf-8")
+    assert "## The table" in told.output
+    assert "<!--" not in places["--card"].read_text(encoding="utf-8")
+    table = json.loads(places["--json"].read_text(encoding="utf-8"))
+    assert {bar["verdict"] for bar in table["bars"]} >= {"", "not measured"}
+    assert table["sets"][bars.HELD_BACK] == 30
+
+
+def test_without_data_our_own_held_back_posts_are_read_and_the_rest_is_named() -> None:
+    told = CliRunner().invoke(app, ["evaluate", "--at-most", "30", "--json", "-"])
+
+    table = json.loads(told.stdout)
+    assert list(table["sets"]) == [bars.HELD_BACK]
+    assert all(name in table["missing"][0] for name in evaluate.PARTS)
 
 
 @pytest.mark.parametrize(
@@ -201,10 +142,25 @@ def test_the_command_writes_the_card_besides(data: Path, tmp_path: Path) -> None
     [
         (["evaluate", "/nowhere/data"], "no such folder"),
         (["evaluate", "DATA", "--card", "/nowhere/card.md"], "no folder /nowhere"),
+        (["evaluate", "DATA", "--json", "/nowhere/all.json"], "no folder /nowhere"),
         (["evaluate", "EMPTY"], "is not there"),
+        (["evaluate", "DATA", "--model", "EMPTY"], "there is no model: config.json is missing"),
+        (["evaluate", "DATA", "--full-precision", "/nowhere.onnx", "--at-most", "30"], "no such file"),
         (["train", "DATA", "--exclude-terms", "nc,xx"], "xx: there are nc, unstated, x"),
+        (["train", "DATA", "--full-precision", "/nowhere/model.onnx"], "no folder /nowhere"),
+        (["train", "EMPTY"], "is not there"),
     ],
-    ids=["no data", "no place for the card", "an empty folder", "terms that no set has"],
+    ids=[
+        "no data",
+        "no place for the card",
+        "no place for the JSON",
+        "an empty folder",
+        "no model",
+        "no full-precision file",
+        "terms that no set has",
+        "no place for a file",
+        "nothing to train on",
+    ],
 )
 def test_a_wrong_call_is_told_in_one_line(data: Path, tmp_path: Path, given: list[str], said: str) -> None:
     places = {"DATA": str(data), "EMPTY": str(tmp_path)}
@@ -214,3 +170,10 @@ def test_a_wrong_call_is_told_in_one_line(data: Path, tmp_path: Path, given: lis
     assert isinstance(told.exception, ConfigError)
     assert said in str(told.exception)
     assert "\n" not in str(told.exception)
+
+
+def test_a_full_precision_file_of_another_model_is_refused_in_one_line(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"no model")
+
+    with pytest.raises(BadModel, match="the model can't be run"):
+        evaluate.evaluate(data, beside=evaluate.Beside(full_precision=tmp_path / "model.onnx"), at_most=30)
