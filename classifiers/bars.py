@@ -251,10 +251,17 @@ def _calibration(readings: Readings) -> list[Bar]:
             val=_of(readings, name, head, calibration_error),
             held_back=_of(readings, HELD_BACK, head, calibration_error),
             judged=("val", "held_back"),
-            note=f"val: {name}",
+            note=f"val: {name}; by chance alone {_noise(readings, name, head)} and {_noise(readings, HELD_BACK, head)}",
         )
         for head, name in sets.items()
     ]
+
+
+def _noise(readings: Readings, name: str, head: str) -> str:
+    """What a perfectly calibrated head would show on these posts."""
+    if name not in readings or not len(graded := readings[name].graded(head)):
+        return "–"
+    return f"{figures.calibration_noise(graded.confidence):.3f}"
 
 
 def _spanish(readings: Readings) -> list[Bar]:

@@ -126,6 +126,19 @@ def calibration_error(confidence: Floats, right: Marks) -> Estimate:
     return estimate(figures.astype(np.float64), len(right), centred=True)
 
 
+def calibration_noise(confidence: Floats) -> float:
+    """The calibration error that a perfectly calibrated model would show on as many posts of this confidence.
+
+    Drawn 200 times: in bins of few posts the share that is right differs from the confidence by chance.
+    """
+    rng = np.random.default_rng(SEED)
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    held = np.zeros((len(confidence), BINS), dtype=np.float32)
+    held[np.arange(len(confidence)), bins] = 1
+    off = (rng.random((200, len(confidence))) < confidence) - confidence
+    return float((np.abs(off.astype(np.float32) @ held).sum(axis=1) / len(confidence)).mean())
+
+
 def brier(probabilities: Floats, wanted: Labels) -> Estimate:
     """The squared distance of the probabilities from what is so, summed over the labels (Brier 1950): 0 to 2."""
     hit = np.zeros_like(probabilities)

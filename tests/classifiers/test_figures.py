@@ -55,6 +55,13 @@ def test_the_interval_of_a_calibration_error_lies_around_it() -> None:
     assert found.low <= found.value <= found.high
 
 
+def test_few_posts_show_an_error_by_chance() -> None:
+    few, many = (figures.calibration_noise(np.linspace(0.4, 1, posts)) for posts in (100, 10_000))
+
+    assert 0.05 < few < 0.12
+    assert many < few / 5
+
+
 def test_brier_is_the_squared_distance() -> None:
     assert figures.brier(np.array([[0.8, 0.2], [0.5, 0.5]]), np.array([0, 1])).value == pytest.approx(0.29)
 
