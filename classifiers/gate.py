@@ -140,7 +140,7 @@ def _shares(where: str, new: Heads, olds: Sequence[Heads], measured: Measured, *
                 posts=len(at),
                 before=max(float(right.mean()) for right in befores),
                 after=float(after.mean()),
-                margin=whole,
+                margin=max(whole, LEAST_LOSS / len(at)),
             )
         for kind in ("language", "neighborhood"):
             groups = np.array([measured.groups[number].get(kind, "") for number in at], dtype=object)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -122,6 +123,10 @@ def last_read(city: City) -> AssessmentRow:
     return city.all(AssessmentRow)[-1]
 
 
+def services_by(city: City, model: str) -> Counter[str | None]:
+    return Counter(row.service_code for row in city.all(AssessmentRow, AssessmentRow.model == model))
+
+
 def stored(city: City, heads: bytes, *, base: str) -> int:
     """A version that passed; gives its number."""
     with city.writing() as session:
@@ -147,23 +152,22 @@ def test_thirty_corrections_teach_a_service_that_one_click_makes_answer_and_anot
     outcome = learning.run(city.deployment, by="test", ground=ground)
 
     assert (outcome.state, outcome.lessons.own_services) == ("candidate", ("highway_47",)), outcome.reason
-    tell(city, ["The guardrail on the bypass is hanging off again"])
-    assert last_read(city).model == ground.reader.base
-    assert last_read(city).service_code != "highway_47"
+    again = [f"{one.text} again" for one in outcome.lessons.teach]
+    tell(city, again)
+    assert services_by(city, ground.reader.base)["highway_47"] == 0
     assert [row.ref for row in city.attention("model")] == [learning.WAITING]
 
     assert "new services: highway_47" in harken(city, "show", "1").stdout
     learning.promote(city.deployment, city.who, 1)
-    tell(city, ["the guardrail on the bypass is still hanging off since the crash"])
+    tell(city, again)
 
-    assert (last_read(city).model, last_read(city).service_code) == (f"{ground.reader.base}+1", "highway_47")
+    assert services_by(city, f"{ground.reader.base}+1")["highway_47"] > len(again) / 2
     assert city.attention("model") == []
 
     assert learning.rollback(city.deployment, city.who) == models.SHIPPED
-    tell(city, ["That guardrail on the bypass, hanging off since the crash in May"])
+    tell(city, again[:1])
 
     assert last_read(city).model == ground.reader.base
-    assert last_read(city).service_code != "highway_47"
     with city.reading() as session:
         acts = [row.action for row in audit.entries(session, before=None, limit=500) if "model." in row.action]
         assert audit.verify(session).holds
