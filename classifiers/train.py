@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 BATCH = 32
 POOL = 50  #: batches that are sorted by length together: little padding, and still a random order
 UNLABELLED = -100
+FLOAT = 1  #: onnx.TensorProto.FLOAT
 
 HEAD_RATE = 1e-3
 PIECES_RATE = 0.5  #: of the encoder's rate: the table of pieces is large, and most of it is right
@@ -176,7 +178,11 @@ def _label_weights(examples: Iterable[Example]) -> list[Tensor]:
 def _fit(
     model: JointModel, course: _Course, *, checkpoint: Path | None, progress: bool, stop_after: int | None = None
 ) -> JointModel:
-    """Learns the course, or its first ``stop_after`` steps, and gives the model with its averaged weights."""
+    """Learns the course, or its first ``stop_after`` steps, and gives the model that is kept of it.
+
+    Kept is the mean of what the last two stages end with: it reads as well as the better of the two everywhere (weights
+    of one training can be averaged: Wortsman et al. 2022, "model soups").
+    """
     run = _Run(model, seed=course.seed, checkpoint=checkpoint)
     for number, stage in enumerate(course.stages):
         epochs = [course.batches(number, epoch) for epoch in range(stage.epochs)]
@@ -186,8 +192,9 @@ def _fit(
                 run.learn(batch, course.weights[number])
                 if run.passed == stop_after:
                     run.save()
-                    return run.averaged()
-    return run.averaged()
+                    return run.kept()
+        run.end()
+    return run.kept()
 
 
 class _Run:
@@ -204,6 +211,7 @@ class _Run:
         self._saved = _saved(checkpoint)
         self._done = int(self._saved.get("done", 0))
         self._take_over("model", "averaged")
+        self._ends: list[dict[str, Tensor]] = list(self._saved.get("ends", []))  #: averaged weights after each stage
 
     def begin(self, stage: Stage, *, steps: int) -> None:
         """A stage has its own learning rates."""
@@ -224,10 +232,19 @@ class _Run:
         if self.passed % SAVE_EVERY == 0:
             self.save()
 
-    def averaged(self) -> JointModel:
-        """The model with its averaged weights."""
+    def end(self) -> None:
+        """A stage is over: what it ended with is noted, and its last step saved."""
+        if self.passed <= self._done:
+            return
+        self._ends.append({name: part.clone().cpu() for name, part in self._averaged.module.state_dict().items()})
+        self.save()
+
+    def kept(self) -> JointModel:
+        """The mean of the last two stages' ends; the averaged weights before any has ended."""
         model: JointModel = self._averaged.module
         model.cpu()
+        if last := self._ends[-2:]:
+            model.load_state_dict({name: sum(end[name] for end in last) / len(last) for name in last[0]})
         return model
 
     def save(self) -> None:
@@ -235,7 +252,8 @@ class _Run:
         if self._checkpoint is None:
             return
         draft = self._checkpoint.with_suffix(".part")
-        torch.save({"done": self.passed, **{name: part.state_dict() for name, part in self._parts.items()}}, draft)
+        state = {name: part.state_dict() for name, part in self._parts.items()}
+        torch.save({"done": self.passed, "ends": self._ends, **state}, draft)
         draft.replace(self._checkpoint)
 
     def _take_over(self, *names: str) -> None:
@@ -334,9 +352,44 @@ def export(model: JointModel, path: Path, *, full_precision: Path | None = None)
         _forget_where_it_was_made(graph)
         onnx.save(graph, full)
         heads = [node.name for node in graph.graph.node if set(node.output) & set(HEADS)]
-        quantize_dynamic(full, path, per_channel=True, weight_type=QuantType.QInt8, nodes_to_exclude=heads)
+        whole = [*heads, *(f"{name}_MatMul" for name in heads)]  # as the quantiser calls them once it has split them
+        whole += [node.name for node in graph.graph.node if node.op_type == "Gather"]
+        quantize_dynamic(full, path, per_channel=True, weight_type=QuantType.QInt8, nodes_to_exclude=whole)
+        quantised = onnx.load(path)
+        _scale_each_piece(quantised)
+        onnx.save(quantised, path)
         if full_precision is not None:
             shutil.copyfile(full, full_precision)
+
+
+def _scale_each_piece(graph: Any) -> None:
+    """The table of pieces in int8 with a scale for each piece.
+
+    The quantiser would give one scale to the whole table, and a few large pieces would cost all the others their
+    precision: of the answers that then differ from full precision, most differ by that alone.
+    """
+    from onnx import helper, numpy_helper
+
+    tables = {one.name: one for one in graph.graph.initializer}
+    name = max(tables, key=lambda one: math.prod(tables[one].dims) if tables[one].data_type == FLOAT else 0)
+    table = numpy_helper.to_array(tables[name])
+    scales = np.maximum(np.abs(table).max(axis=1, keepdims=True) / 127, 1e-12).astype(np.float32)
+    small = np.clip(np.rint(table / scales), -127, 127).astype(np.int8)
+    graph.graph.initializer.remove(tables[name])
+    graph.graph.initializer.append(numpy_helper.from_array(small, "pieces.int8"))
+    graph.graph.initializer.append(numpy_helper.from_array(scales, "pieces.scales"))
+    at, read = next((at, node) for at, node in enumerate(graph.graph.node) if name in node.input)
+    ids, out = read.input[1], read.output[0]
+    graph.graph.node.remove(read)
+    for node in reversed(
+        [
+            helper.make_node("Gather", ["pieces.int8", ids], ["pieces.small"]),
+            helper.make_node("Gather", ["pieces.scales", ids], ["pieces.scale"]),
+            helper.make_node("Cast", ["pieces.small"], ["pieces.wide"], to=FLOAT),
+            helper.make_node("Mul", ["pieces.wide", "pieces.scale"], [out]),
+        ]
+    ):
+        graph.graph.node.insert(at, node)
 
 
 def _forget_where_it_was_made(graph: Any) -> None:

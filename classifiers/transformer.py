@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from classifiers import language
 from classifiers.base import Classification, Classifier
+from classifiers.heads import Heads
 from classifiers.model_folder import (
     INT8_FILE,
     NO_SERVICE,
+    POOLED,
     SERVICE_INTENTS,
     SHIPPED,
     TOKENIZER_FILE,
@@ -58,11 +60,30 @@ class TransformerClassifier(Classifier):
         self, config: ModelConfig, tokenizer: "Tokenizer", session: "InferenceSession", *, threads: int
     ) -> None:
         self.config = config
-        self.model = f"{config.name}-{config.version}"
+        self.base = f"{config.name}-{config.version}"
+        self._answering: tuple[str, Heads | None] = (self.base, None)
         self._tokenizer = tokenizer
         self._session = session
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="classify")
+
+    @property
+    def model(self) -> str:
+        """What answers now: ``harken-e5-small-2``, or ``harken-e5-small-2+3`` by what the city learned third."""
+        return self._answering[0]
+
+    def use(self, learned: bytes | None, version: str) -> None:
+        """Answer by a city's heads from the next post on; by the model's own without.
+
+        Raises:
+            ValueError: the bytes are no heads, or were learned over another model. What was used before stays in use.
+        """
+        if learned is None:
+            self._answering = (self.base, None)
+            return
+        city = Heads.from_bytes(learned)
+        city.must_fit(self.base, width=len(self.pooled("")))
+        self._answering = (f"{self.base}+{version}", city)
 
     def classify(self, texts: Sequence[str]) -> list[Classification]:
         """One answer for each text, in the same order; a text's answer never depends on the others."""
@@ -80,19 +101,26 @@ class TransformerClassifier(Classifier):
 
     def logits(self, text: str) -> list[NDArray[np.float32]]:
         """What the heads say before temperatures: one row each, in the order of the config's heads."""
+        return self.read_all(text)[0]
+
+    def pooled(self, text: str) -> NDArray[np.float32]:
+        """The post as the encoder sees it: the mean over its pieces. Shape: (width,)."""
+        return self.read_all(text)[1]
+
+    def read_all(self, text: str) -> tuple[list[NDArray[np.float32]], NDArray[np.float32]]:
+        """The heads' rows and the pooled post, in one pass."""
         ids = np.array([self.pieces(normalise(text))], dtype=np.int64)
-        rows = self._session.run(list(self.config.heads), {"input_ids": ids, "attention_mask": np.ones_like(ids)})
-        return [row[0] for row in rows]
+        *rows, pooled = self._session.run([*self.config.heads, POOLED], {"ids": ids})
+        return [row[0] for row in rows], pooled[0]
 
     def pieces(self, normalised: str) -> list[int]:
         """The numbers of the word pieces that the encoder sees."""
         return list(self._tokenizer.encode(normalised).ids)
 
     def _read(self, text: str) -> Classification:
-        scores = {
-            name: _probabilities(row, head.labels, head.temperature)
-            for (name, head), row in zip(self.config.heads.items(), self.logits(text), strict=True)
-        }
+        model, city = self._answering  # one look: an answer must not mix two versions
+        rows, pooled = self.read_all(text)
+        scores = self._own_scores(rows) if city is None else _scores_by(city, pooled)
         intent = _most_likely(scores["intent"])
         service = _most_likely(scores["service_code"])
         return Classification(
@@ -102,8 +130,20 @@ class TransformerClassifier(Classifier):
             urgency=_most_likely(scores["urgency"]),
             language=language.detect(text),
             scores=scores,
-            model=self.model,
+            model=model,
         )
+
+    def _own_scores(self, rows: Sequence[NDArray[np.float32]]) -> dict[str, dict[str, float]]:
+        return {
+            name: _probabilities(row, head.labels, head.temperature)
+            for (name, head), row in zip(self.config.heads.items(), rows, strict=True)
+        }
+
+
+def _scores_by(city: Heads, pooled: NDArray[np.float32]) -> dict[str, dict[str, float]]:
+    return {
+        name: _probabilities(head.logits(pooled), head.labels, head.temperature) for name, head in city.heads.items()
+    }
 
 
 def _probabilities(row: NDArray[np.float32], labels: Sequence[str], temperature: float) -> dict[str, float]:
