@@ -65,7 +65,7 @@ class LinearHead:
 class Heads:
     """All heads of one version."""
 
-    base: str  #: the model whose vectors they read, as its answers name it: ``harken-minilm-1``
+    base: str  #: the model whose vectors they read, as its answers name it: ``harken-e5-small-2``
     heads: Mapping[str, LinearHead]
 
     @property

@@ -20,7 +20,7 @@ def learned_from(
 
 def test_no_training_post_is_a_copy_of_one_to_be_tested_on(data: Path, tmp_path: Path) -> None:
     shutil.copytree(data, tmp_path, dirs_exist_ok=True)
-    row = {"text": "Deep  pothole, VAL", "label": "sidewalk", "city": "atlanta"}
+    row: dict[str, object] = {"text": "Deep  pothole, VAL", "label": "sidewalk", "city": "atlanta"}
     write_rows(tmp_path / "requests311" / "train.jsonl", row)
 
     assert "Deep  pothole, VAL" not in [example.text for example in learned_from(tmp_path)]
