@@ -20,6 +20,8 @@ SENTIMENT, SPANISH, AIRLINE = "sentiment/val", "sentiment_es/val", "airline/val"
 CIVIC = "civic_tweets/val"
 ELSEWHERE = "requests311 of New York and Hoboken"  #: for the sister model, which never saw these cities
 
+QUANTISED_ON = frozenset({HELD_BACK, REQUESTS, SENTIMENT})  #: what full precision is compared on
+
 ENOUGH_ROWS = 18  #: of a service, to count in its average
 REPORTS_FOUND = 0.90
 AT_LEAST, AT_MOST = "≥", "≤"

@@ -158,12 +158,20 @@ def evaluate(
     beside = beside or Beside()
     folder = folder or SHIPPED
     classifier = load_fitting(folder)
+    # All are opened before any reads: a wrong folder is told at once, not after minutes.
+    whole = _full_precision(folder, beside.full_precision) if beside.full_precision else None
+    sister = load_fitting(beside.sister) if beside.sister else None
+    against = load_fitting(beside.against) if beside.against else None
     sets, missing = gather(data, at_most)
-    elsewhere = _elsewhere(data) if data is not None and beside.sister is not None else None
     readings = {name: _read(classifier, posts, progress) for name, posts in sets.items()}
+    elsewhere = _elsewhere(data) if data is not None and sister is not None else None
     others = Others(
-        full_precision=_full_precision(folder, beside.full_precision, sets, progress),
-        sister=_read(load_fitting(beside.sister), elsewhere, progress) if beside.sister and elsewhere else None,
+        full_precision={
+            name: _read(whole, posts, lambda line: progress(f"fp32: {line}"))
+            for name, posts in sets.items()
+            if whole is not None and name in bars.QUANTISED_ON
+        },
+        sister=_read(sister, elsewhere, progress) if sister and elsewhere else None,
     )
     found = bars.the_bars(readings, others)
     progress("scoring")
@@ -179,7 +187,8 @@ def evaluate(
         services_right={name: _services_right(readings[name]) for name in told_apart},
         languages=_languages(sets),
         speed=_speed(classifier, [example.text for example in sets[told_apart[-1]].examples][:400]),
-        **_against(beside.against, sets, found, progress),
+        other=against.model if against else None,
+        compared=_compared(against, sets, found, progress) if against else (),
         seconds=time.perf_counter() - started,
     )
 
@@ -248,42 +257,33 @@ def _read(classifier: TransformerClassifier, posts: PostSet, progress: Progress)
     return Reading(posts=posts, config=classifier.config, logits=read_logits(classifier, texts))
 
 
-def _full_precision(
-    folder: Path, model: Path | None, sets: Mapping[str, PostSet], progress: Progress
-) -> dict[str, Reading]:
-    if model is None:
-        return {}
+def _full_precision(folder: Path, model: Path) -> TransformerClassifier:
+    """The model of a folder, but with the weights of this file."""
     if not model.is_file():
         raise BadModel(f"{model}: there is no such file: name the ONNX file that training left unquantised")
-    with tempfile.TemporaryDirectory() as whole:
-        for name, path in ((CONFIG_FILE, folder / CONFIG_FILE), (TOKENIZER_FILE, folder / TOKENIZER_FILE)):
-            (Path(whole) / name).symlink_to(path.resolve())
-        (Path(whole) / INT8_FILE).symlink_to(model.resolve())
-        classifier = load_fitting(Path(whole))
-        wanted = (bars.HELD_BACK, bars.REQUESTS, bars.SENTIMENT)
-        return {
-            name: _read(classifier, posts, lambda line: progress(f"fp32: {line}"))
-            for name, posts in sets.items()
-            if name in wanted
-        }
+    with tempfile.TemporaryDirectory() as made:
+        for name, path in {CONFIG_FILE: folder / CONFIG_FILE, TOKENIZER_FILE: folder / TOKENIZER_FILE}.items():
+            (Path(made) / name).symlink_to(path.resolve())
+        (Path(made) / INT8_FILE).symlink_to(model.resolve())
+        try:
+            return load_fitting(Path(made))
+        except BadModel as err:
+            raise BadModel(str(err).replace(made, str(model))) from err
 
 
-def _against(
-    folder: Path | None, sets: Mapping[str, PostSet], ours: Sequence[Bar], progress: Progress
-) -> dict[str, Any]:
-    if folder is None:
-        return {}
-    classifier = load_fitting(folder)
-    readings = {name: _read(classifier, posts, progress) for name, posts in sets.items()}
+def _compared(
+    other: TransformerClassifier, sets: Mapping[str, PostSet], ours: Sequence[Bar], progress: Progress
+) -> list[Compared]:
+    readings = {name: _read(other, posts, progress) for name, posts in sets.items()}
     theirs = {bar.what: bar for bar in bars.the_bars(readings, Others())}
     compared = []
     for bar in ours:
         for where, told in (("val", "val"), ("held_back", "held back"), ("both", "both")):
-            one, other = getattr(bar, where), getattr(theirs.get(bar.what), where, None)
-            if one is not None and other is not None:
-                more = figures.difference(one, other)
-                compared.append(Compared(what=bar.what, where=told, ours=one, theirs=other, more=more))
-    return {"other": classifier.model, "compared": compared}
+            one, two = getattr(bar, where), getattr(theirs.get(bar.what), where, None)
+            if one is not None and two is not None:
+                more = figures.difference(one, two)
+                compared.append(Compared(what=bar.what, where=told, ours=one, theirs=two, more=more))
+    return compared
 
 
 def _head_scores(reading: Reading) -> dict[str, HeadScore]:

@@ -175,5 +175,5 @@ def test_a_wrong_call_is_told_in_one_line(data: Path, tmp_path: Path, given: lis
 def test_a_full_precision_file_of_another_model_is_refused_in_one_line(data: Path, tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"no model")
 
-    with pytest.raises(BadModel, match="the model can't be run"):
+    with pytest.raises(BadModel, match=r"model\.onnx: the model can't be run"):
         evaluate.evaluate(data, beside=evaluate.Beside(full_precision=tmp_path / "model.onnx"), at_most=30)
