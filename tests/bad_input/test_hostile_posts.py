@@ -105,6 +105,9 @@ def heard(network: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 PLATFORMS = pytest.mark.parametrize("platform", ["x", "facebook"])
 CASES = pytest.mark.parametrize("case", [*TEXTS, "only a photo", "a name"])
+#: The reference and the receipt's address: ours, and as their letters fall they may hold anything.
+DRAWN = re.compile(r"\bAF-\w+|/r/[\w-]+")
+
 pytestmark = pytest.mark.slow
 
 
@@ -126,8 +129,9 @@ def test_it_is_kept_and_understood(heard: Heard, platform: str, case: str) -> No
 @CASES
 def test_nothing_of_it_is_spoken_with_our_mouth(heard: Heard, platform: str, case: str) -> None:
     for said in heard.written(platform, case):
-        assert not NOT_OURS.search(said), said
-        assert "49" not in said
+        words = DRAWN.sub("", said)
+        assert not NOT_OURS.search(words), said
+        assert "49" not in words
         assert len(said) < 1000
 
 
