@@ -105,7 +105,7 @@ def _row(path: Path, number: int, raw: bytes, rules: Mapping[str, _Rule]) -> dic
     except UnicodeDecodeError as err:
         remedy = f"save the file as UTF-8 (iconv -f latin1 -t utf-8 {path.name})"
         raise BadData(f"{path} line {number}: not UTF-8 at byte {err.start}: {remedy}") from err
-    except (json.JSONDecodeError, RecursionError) as err:
+    except (ValueError, RecursionError) as err:  # a number of 5,000 digits is a plain ValueError
         raise BadData(f"{path} line {number}: not JSON ({err}): {REMEDY}") from err
     if not isinstance(row, dict):
         raise BadData(f"{path} line {number}: not a JSON object: {REMEDY}")

@@ -31,6 +31,7 @@ def checked(folder: Path, name: str, *lines: object) -> None:
         (b"\xff\xfe{\x00", "not UTF-8 at byte 0"),
         (b'{"text": "half', "not JSON"),
         (b"[" * 100_000, "not JSON"),
+        (b'{"text": ' + b"9" * 5_000 + b"}", "not JSON"),
         (b"[1, 2]", "not a JSON object"),
         ({"text": "no label"}, "label is missing: mend the line or take it out"),
         ({**GOOD, "label": "POSITIVE"}, "label = 'POSITIVE' must be one of negative, neutral, positive"),
