@@ -21,7 +21,7 @@ def said(
     scores = {name: dict.fromkeys(labels, 0.0) for name, labels in bands().please_check.items()}
     for head, label in (("intent", intent), ("service_code", code or "none"), ("sentiment", sentiment)):
         scores[head][label] = 1.0
-    scores["urgency"] |= {"emergency": 0.02, "normal": 0.98}  # not excluded: where words speak of danger, they ring
+    scores["urgency"] |= {"emergency": 0.05, "normal": 0.95}  # not excluded: where words speak of danger, they ring
     if urgency != "normal":
         scores["urgency"] = dict.fromkeys(scores["urgency"], 0.0) | {urgency: 1.0}
     return Classification(
