@@ -302,8 +302,10 @@ class _Keeper(threading.Thread):
                 if deaths[place] == DEATHS:
                     waiting.popleft()
                     group.call.settle(place, Failed("Died", f"{DEATHS} processes died on it, the last: {err}"))
-            except (NotStarted, ValueError) as err:
-                log.warning("the classifier can't read: %s", err)
+            except Exception as err:  # noqa: BLE001  a keeper that ends leaves callers waiting for ever
+                if not isinstance(err, NotStarted | ValueError):
+                    self._dismiss()
+                log.warning("the classifier can't read: %s: %s", type(err).__name__, err)
                 while waiting:
                     group.call.settle(waiting.popleft()[0], Failed.of(err))
 
@@ -313,7 +315,7 @@ class _Keeper(threading.Thread):
         except _Dead as err:
             self._dismiss()
             group.fail(Failed("Died", f"the process died on what it was to learn: {err}"))
-        except (NotStarted, ValueError) as err:
+        except Exception as err:  # noqa: BLE001  as above
             group.fail(Failed.of(err))
         else:
             group.call.settle(0, None)
@@ -336,7 +338,10 @@ class _Process:
     """One process with a model, and the line to it. What it learned last is known here."""
 
     def __init__(self, make: bytes) -> None:
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as err:
+            raise NotStarted(f"there is no line to a process of the classifier: {err}") from err
         command = [sys.executable, "-P", "-c", WORKER, str(theirs.fileno()), str(os.getpid())]
         # One thread each, also where a library would take all cores. In a process group of its own Ctrl-C leaves it be.
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))

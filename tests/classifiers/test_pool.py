@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -117,6 +119,26 @@ def test_processes_killed_while_they_rest_are_replaced_and_leave_no_handle_open(
 
     assert psutil.Process().num_fds() == handles
     assert len(two.pids()) == 2
+
+
+def test_no_handle_left_for_a_line_fails_the_posts_and_not_the_pool() -> None:
+    pool = PooledClassifier(PlayingDead, processes=1)
+    limits, held = resource.getrlimit(resource.RLIMIT_NOFILE), list[int]()
+    try:
+        os.kill(pool.pids()[0], signal.SIGKILL)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (psutil.Process().num_fds() + 20, limits[1]))
+        with contextlib.suppress(OSError):
+            while True:
+                held.append(os.open(os.devnull, os.O_RDONLY))
+        with pytest.raises(PostsFailed, match="no line to a process"):
+            pool.classify(["a post"])
+    finally:
+        for handle in held:
+            os.close(handle)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    assert read(pool, ["another"]) == ["another"]
+    pool.close()
 
 
 def test_what_was_learned_is_used_from_the_next_call_on_by_every_process_and_its_successor(
