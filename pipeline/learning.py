@@ -161,11 +161,16 @@ def run(deployment: Deployment, *, by: str, ground: Ground | None = None) -> Out
         ),
         regression=ground.regression,
         emergency=deployment.bands.emergency,
+        words_from=deployment.bands.words_from,
     )
     figures = {**verdict.figures, "against": before, "lessons": _counted(lessons)}
     with deployment.store.writing() as session:
         if (now_newest := models.newest(session)) is not None and (newest is None or now_newest.id != newest.id):
             told = f"version {now_newest.number} was learned meanwhile, by {now_newest.made_by}"
+            return Outcome(number=None, state="nothing", reason=told, lessons=lessons)
+        now_live = models.live(session)
+        if (now_live and now_live.number) != (answering and answering[0]):
+            told = f"{before} was the measure, and another one was let answer meanwhile; learn again"
             return Outcome(number=None, state="nothing", reason=told, lessons=lessons)
         row = models.add(
             session,
