@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, select
@@ -15,7 +16,6 @@ from classifiers.model_folder import Bands
 from classifiers.signals import find_signal
 from pipeline import alarms
 from pipeline.deployment import Deployment
-from pipeline.serving import Answer
 from places.finder import find_place
 from places.services import by_general_code, choose
 from store import attention, content, intake, models, switches, work
@@ -62,33 +62,33 @@ def assess_due(deployment: Deployment, *, worker: str) -> int:
     except Exception as err:  # noqa: BLE001  a model may raise anything: it must hide no resident
         log.warning("a batch of %d could not be classified: %s", len(batch), err)
         answers = [_alone(deployment, one.text) for one in batch]
-    beside = deployment.serving.beside([one.text for one in batch])
     with deployment.store.writing() as session:
         for one, answer in zip(batch, answers, strict=True):
             if answer is not None and _kept(session, deployment, one, answer, confidence):
                 work.finish(session, [one.claim])
             else:
                 _not_understood(session, one)
-        if beside is not None:
-            _keep_beside(session, batch, answers, *beside)
+    _read_beside(deployment, batch, answers)
     return len(batch)
 
 
-def _keep_beside(
-    session: Session,
-    batch: Sequence[_Read],
-    answers: Sequence[Classification | None],
-    version_id: int,
-    in_shadow: Sequence[Answer],
-) -> None:
-    """What the version in the shadow says of each post, and what the live one said; to be compared, never used."""
-    for one, answer, beside in zip(batch, answers, in_shadow, strict=True):
-        if answer is not None:
-            likely = {head: max(scores, key=lambda label: scores[label]) for head, scores in answer.scores.items()}
-            both = {head: {**said, "live": likely.get(head)} for head, said in beside.items()}
-            models.keep_shadow_answer(
-                session, mention_id=one.mention_id, rev=one.rev, model_version_id=version_id, answer=both
-            )
+def _read_beside(deployment: Deployment, batch: Sequence[_Read], answers: Sequence[Classification | None]) -> None:
+    """Keep what the version in the shadow says of each post beside what the live one said; compared, never used.
+
+    Only once the live one's answers are kept: no alarm waits for the shadow, and its failure undoes none.
+    """
+    in_shadow = deployment.serving.beside([one.text for one in batch])
+    if in_shadow is None:
+        return
+    version_id, said_beside = in_shadow
+    with deployment.store.writing() as session:
+        for one, answer, beside in zip(batch, answers, said_beside, strict=True):
+            if answer is not None:
+                likely = {head: max(scores, key=lambda label: scores[label]) for head, scores in answer.scores.items()}
+                both = {head: {**said, "live": likely.get(head)} for head, said in beside.items()}
+                models.keep_shadow_answer(
+                    session, mention_id=one.mention_id, rev=one.rev, model_version_id=version_id, answer=both
+                )
 
 
 def _kept(session: Session, deployment: Deployment, one: _Read, answer: Classification, confidence: Bands) -> bool:
@@ -119,7 +119,10 @@ def _alone(deployment: Deployment, text: str) -> Classification | None:
 def _not_understood(session: Session, one: _Read) -> None:
     """Tried again, then a person's. Danger is told by the words alone, whatever the model does."""
     row = session.get_one(MentionRow, one.mention_id)
-    danger = None if row.historic or row.state == "deleted" or row.rev != one.rev else find_emergency(one.text)
+    if row.state == "deleted" or row.rev != one.rev:  # gone, or edited: the edit asked for another reading
+        work.finish(session, [one.claim])
+        return
+    danger = None if row.historic else find_emergency(one.text)
     if danger is not None:
         alarms.raise_alarm(session, row, reason=danger.reason, self_harm=danger.self_harm)
     if one.claim.attempt < TRIES:
@@ -142,10 +145,16 @@ def _keep(session: Session, deployment: Deployment, one: _Read, answer: Classifi
     row = session.get_one(MentionRow, one.mention_id)
     if row.state == "deleted" or row.rev != one.rev:
         return  # edited while the model read it: the edit asked for another reading
+    if not all(isfinite(likely) for scores in answer.scores.values() for likely in scores.values()):
+        raise ValueError("the model's probabilities are no numbers: it has not read the post")
     off = switches.off(session)
     danger = None if row.historic else find_emergency(one.text)
     p_emergency = answer.scores["urgency"].get("emergency", 0.0)
-    if danger is not None and not confidence.rings(p_emergency, words=True, self_harm=danger.self_harm):
+    if (
+        danger is not None
+        and EMERGENCY not in off  # a model whose word is not trusted silences none either
+        and not confidence.rings(p_emergency, words=True, self_harm=danger.self_harm)
+    ):
         danger = None
     over = p_emergency >= confidence.emergency
     by_model = not row.historic and over and EMERGENCY not in off

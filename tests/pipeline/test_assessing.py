@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
@@ -12,8 +14,8 @@ from adapters import adapter
 from classifiers.base import Busy, Classifier, PostsFailed
 from pipeline import assess, decide
 from store import intake
-from store.tables import AssessmentRow, MentionRow, PlaceRow, WorkRow
-from tests.fakes import ScriptedClassifier
+from store.tables import AlarmRow, AssessmentRow, MentionRow, PlaceRow, WorkRow
+from tests.fakes import ScriptedClassifier, said
 from tests.pipeline.city import City, minutes_ago
 from vocabulary import Classification, Edit, HeardHow, Mention
 
@@ -158,6 +160,41 @@ def test_a_post_edited_while_the_model_reads_it_is_read_again(city: City) -> Non
     assert meddler.read == ["@alderfalls There is a pothole at 120 Oak Street", "I had soup for lunch"]
     assert [(row.rev, row.intent) for row in city.all(AssessmentRow)] == [(2, "other")]
     assert city.one(WorkRow, WorkRow.kind == "assess").state == "done"
+
+
+class Late(ScriptedClassifier):
+    """While it breaks on a post, the post is deleted."""
+
+    city: City
+
+    def classify(self, texts: Sequence[str]) -> list[Classification]:
+        """Always fails."""
+        with self.city.writing() as session:
+            intake.forget(session, "x", session.get_one(MentionRow, 1).post_id)
+        raise RuntimeError("the model broke")
+
+
+def test_a_post_deleted_while_the_model_breaks_on_it_stays_deleted(city: City) -> None:
+    post_id = city.post("There is a pothole at 120 Oak Street")
+    city.hear()
+    city.execute(f"UPDATE work SET attempt = {assess.TRIES - 1}")
+    city.deployment.classifier = late = Late()
+    late.city = city
+
+    city.work()
+
+    assert city.mention(post_id).state == "deleted"
+    assert city.attention("mention") == []
+
+
+def test_a_model_whose_answers_are_no_numbers_silences_no_alarm(city: City) -> None:
+    numb = {**said().scores, "urgency": {"emergency": math.nan, "normal": math.nan}}
+    city.classifier.script = {"smell gas": replace(said(), scores=numb)}
+
+    city.said("I smell gas at 520 Elm Street, strong")
+
+    assert len(city.all(AlarmRow)) == 1
+    assert city.all(AssessmentRow) == []
 
 
 def test_a_newer_model_adds_an_assessment_and_overwrites_none(city: City) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlmodel import col, select
 
@@ -45,6 +47,10 @@ def test_the_models_emergencies_are_switched_off_only_by_a_typed_word_and_patter
         decide.set_label(city.deployment, city.who, "urgency", "emergency", on=False, confirmation="yes")
     decide.set_label(city.deployment, city.who, "urgency", "emergency", on=False, confirmation=" Emergency ")
     city.classifier.script = {"quietly": said("report", "public_safety", urgency="emergency")}
+
+    excluded = {**said().scores, "urgency": {"emergency": 0.001, "normal": 0.999}}
+    # A model whose word is not trusted silences no other either.
+    city.classifier.script |= {"smell gas": replace(said(), scores=excluded)}
 
     for text in ("he went quietly grey on the bench at 120 Oak Street", "I smell gas at 520 Elm Street, strong"):
         city.post(text)
