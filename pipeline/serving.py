@@ -66,6 +66,7 @@ class Serving:
             if wanted == self._unfit or (wanted == self.number and self._unfit is None):
                 return self._bands
             raw = None if row is None else models.version(session, wanted).heads
+        before, unfit = self.number, self._unfit
         try:
             self._use(wanted, raw)
         except Busy as err:  # with the next batch, then
@@ -74,6 +75,11 @@ class Serving:
             log.exception("version %d can't be used", wanted, extra={"version": wanted})
             self._unfit = wanted
             self._tell(wanted, f"version {wanted} of the classifier can't be used: {err}")
+        else:
+            log.info("version %d answers from now on, after %d", wanted, before, extra={"version": wanted})
+            with self._deployment.store.writing() as session:
+                for settled in {before, wanted, unfit} - {None}:  # what was unfit is no longer asked for
+                    attention.settle(session, KIND, f"version:{settled}")
         return self._bands
 
     def _use(self, wanted: int, raw: bytes | None) -> None:
@@ -87,10 +93,7 @@ class Serving:
             classifier.use(raw, str(wanted) if raw is not None else "")
         elif raw is not None:
             raise ValueError(f"a {type(classifier).__name__} can't answer by what was learned")
-        log.info("version %d answers from now on, after %d", wanted, self.number, extra={"version": wanted})
-        with self._deployment.store.writing() as session:
-            for settled in {self.number, wanted, self._unfit} - {None}:  # what was unfit is no longer asked for
-                attention.settle(session, KIND, f"version:{settled}")
+        # At once: by whose bands its answers are judged must never wait for the store.
         self.number, self._bands, self._unfit = wanted, bands, None
 
     def _tell(self, number: int, summary: str) -> None:
