@@ -4,7 +4,7 @@ Words that were disposed of are in nothing that is given here, and private messa
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -88,8 +88,9 @@ def let_stand(session: Session, *, limit: int) -> list[Said]:
     approved: dict[int, tuple[ApprovalRow, str | None]] = {}
     for row, mention_id, proposed in session.exec(query):
         approved.setdefault(mention_id, (row, proposed))
-    posts = _posts(session, {mention_id: row.approved_at for mention_id, (row, _) in approved.items()})
-    read = {row.mention_id: row for row in _newest_assessments(session, posts)}
+    moments = {mention_id: row.approved_at for mention_id, (row, _) in approved.items()}
+    posts = _posts(session, moments)
+    read = {row.mention_id: row for row in _newest_assessments(session, posts, until=moments)}
     spoken = _corrected(session, posts)
     found = []
     for mention_id, (row, code) in approved.items():
@@ -164,12 +165,16 @@ def _accounts(session: Session, ids: Sequence[int]) -> defaultdict[int, set[str]
     return names
 
 
-def _newest_assessments(session: Session, ids: Iterable[int]) -> list[AssessmentRow]:
+def _newest_assessments(
+    session: Session, ids: Iterable[int], *, until: Mapping[int, datetime] | None = None
+) -> list[AssessmentRow]:
+    """Of each mention; ``until``: no later than its moment there, when a person saw it."""
     newest: dict[int, AssessmentRow] = {}
     for some in _chunks(ids):
         query = select(AssessmentRow).where(col(AssessmentRow.mention_id).in_(some), AssessmentRow.model != NO_MODEL)
         for row in session.exec(query.order_by(col(AssessmentRow.id))):
-            newest[row.mention_id] = row
+            if until is None or row.assessed_at <= until[row.mention_id]:
+                newest[row.mention_id] = row
     return list(newest.values())
 
 

@@ -26,7 +26,7 @@ from tests.deployments import FACEBOOK, X, principal
 from tests.fakes import said
 from tests.pipeline.city import City
 from tests.pipeline.conftest import Opened
-from vocabulary import HeardHow, Mention, Page
+from vocabulary import Edit, HeardHow, Mention, Page
 
 #: Residents of Alder Falls call State Highway 47 the bypass; the model cannot know, and no keyword says so.
 BYPASS = (
@@ -215,6 +215,31 @@ def test_what_staff_say_becomes_lessons_but_for_contradictions_copies_and_what_i
     }
     assert found.left_out == {lessons.CONTRADICT: 2, lessons.TOO_FEW: 1}
     assert [one["mentions"] for one in found.contradictions] == [same[:2]]
+
+
+def test_what_an_approval_let_stand_is_what_was_read_then_not_what_an_edit_says_since(open_city: Opened) -> None:
+    city = open_city()
+    draft = city.report("There is a pothole at 120 Oak Street")
+    city.approve(draft)
+    with city.writing() as session:
+        row = session.get_one(MentionRow, draft.mention_id)
+        praise = Mention(
+            platform="x",
+            post_id=row.post_id,
+            conversation_key="1",
+            text="What a lovely street",
+            posted_at=row.posted_at,
+            heard_how=HeardHow.MENTION,
+        )
+        assert intake.revise(session, "x", Edit(post_id=row.post_id, mention=praise)) == 1
+    city.work()
+
+    found = gathered(city)
+
+    assert [one.intent for one in city.all(AssessmentRow)] == ["report", "praise"]
+    assert [("pothole" in one.text, one.labels["intent"]) for one in (*found.teach, *found.held_back)] == [
+        (True, "report")
+    ]
 
 
 def test_posts_of_a_live_x_teach_only_if_the_city_says_so(open_city: Opened) -> None:
