@@ -122,7 +122,7 @@ def _parse(number: int, raw: bytes) -> _Line:
         given = json.loads(raw.decode("utf-8-sig" if number == 1 else "utf-8"))
     except UnicodeDecodeError as err:
         return _Line(number=number, id=None, text=None, error=f"not UTF-8 at byte {err.start}")
-    except (json.JSONDecodeError, RecursionError) as err:
+    except (ValueError, RecursionError) as err:  # a number of 5,000 digits is a plain ValueError
         return _Line(number=number, id=None, text=None, error=f"not JSON: {err}")
     if not isinstance(given, dict):
         return _Line(number=number, id=None, text=None, error="not an object with id and text")
@@ -248,6 +248,8 @@ def _has_a_place(option: str, path: Path | None) -> None:
     """Known before minutes are spent."""
     if path is not None and not path.parent.is_dir():
         raise ConfigError(f"{option} {path}: there is no folder {path.parent}")
+    if path is not None and path.is_dir():
+        raise ConfigError(f"{option} {path}: is a folder; name a file")
 
 
 def _terms(given: str) -> frozenset[str]:

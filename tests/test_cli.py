@@ -386,6 +386,7 @@ def test_a_bad_line_is_answered_in_its_place_and_the_others_go_on(harken: Harken
         b'{"id": "number", "text": 5}',
         b"[1]",
         b"\xff\xfe",
+        b'{"id": ' + b"7" * 5_000 + b', "text": "more digits than Python reads"}',
         b'{"id": "last", "text": "gracias"}',
     ]
 
@@ -393,9 +394,9 @@ def test_a_bad_line_is_answered_in_its_place_and_the_others_go_on(harken: Harken
 
     answers = rows(told.stdout)
     assert told.returncode == 1
-    assert [one["id"] for one in answers] == ["good", None, 7, "number", None, None, "last"]
+    assert [one["id"] for one in answers] == ["good", None, 7, "number", None, None, None, "last"]
     assert [(one["line"], set(one)) for one in answers if "error" in one] == [
-        (number, {"id", "line", "error"}) for number in (2, 4, 5, 6, 7)
+        (number, {"id", "line", "error"}) for number in (2, 4, 5, 6, 7, 8)
     ]
 
 
