@@ -303,6 +303,8 @@ _ABBREVIATED = {"st", "mt", "ft", "ave", "av", "blvd", "rd", "dr", "ln", "ct", "
 _DROPPED_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "So", "Sk", "Zl", "Zp"}
 _SIGNS = set("@＠﹫#＃﹟<>{}[]|`*_~\\\ufe0e\ufe0f\u20e3")
 
+PASSES = 8  #: over one value: two settle any that people write, and hostile ones must not cost more
+
 
 def quotable(value: str, cap: int = VALUE_CAP) -> str:
     """A value from outside as plain words on one line, cut at a word boundary.
@@ -311,13 +313,24 @@ def quotable(value: str, cap: int = VALUE_CAP) -> str:
     read 2026-08), and a zero-width character between would be one of those that we strip. So are links, control,
     bidi and zero-width characters, emoji, and what Markdown, HTML or a template could read as its own.
     """
-    words = "".join(c if unicodedata.category(c) not in {"Cc", "Zl", "Zp"} else " " for c in value[:2000])
+    words = value[:2000]
+    for _ in range(PASSES):
+        cleaned = _cut(_plain(words), cap)
+        if cleaned == words:
+            break
+        words = cleaned  # what is taken out, or cut off, may join two halves of a host name: "evil.c[om"
+    return words
+
+
+def _plain(words: str) -> str:
+    words = "".join(c if unicodedata.category(c) not in {"Cc", "Zl", "Zp"} else " " for c in words)
     words = unicodedata.normalize("NFC", words)
     words = "".join(c for c in words if c == "°" or unicodedata.category(c) not in _DROPPED_CATEGORIES)
-    words = _DOMAIN.sub(_without_domain, _LINK.sub(" ", words))
+    words = _LINK.sub(" ", words)
     words = "".join(c for c in words if c not in _SIGNS)
     words = re.sub(r"[$!](?=[^\W\d])|[!¡]", "", words)  # a cashtag, a cheer
-    return _cut(" ".join(words.split()), cap)
+    words = _DOMAIN.sub(_without_domain, words)
+    return " ".join(words.split())
 
 
 def _without_domain(found: re.Match[str]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import emoji
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twitter_text import parse_tweet
 
@@ -462,7 +462,14 @@ def test_a_value_is_plain_words(value: str, plain: str) -> None:
     assert quotable(value) == plain
 
 
+@pytest.mark.parametrize("value", ["evil.c[om", "www[.evil.example", "evil.exam#ple", "ht[tps://evil.example/x"])
+def test_no_host_name_is_put_together_from_pieces(value: str) -> None:
+    assert "." not in quotable(f"see {value} now", 80)
+
+
 @given(st.text(max_size=300), st.integers(min_value=0, max_value=80))
+@example("0.A[A", 4)
+@example("0." + "A" * 30, 4)
 def test_no_value_gets_past_the_cleaning(value: str, cap: int) -> None:
     words = quotable(value, cap)
 
