@@ -5,9 +5,8 @@ on its neighbours (measured in docs/model-card.md); and without padding, alone i
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,12 +91,6 @@ class TransformerClassifier(Classifier):
         longest_first = sorted(range(len(texts)), key=lambda place: len(texts[place]), reverse=True)
         answers = dict(zip(longest_first, self._pool.map(self._read, (texts[p] for p in longest_first)), strict=True))
         return [answers[place] for place in range(len(texts))]
-
-    def classify_stream(self, texts: Iterable[str], chunk: int = 256) -> Iterator[Classification]:
-        """The same for any number of texts: holds only ``chunk`` of them at a time."""
-        waiting = iter(texts)
-        while batch := list(islice(waiting, chunk)):
-            yield from self.classify(batch)
 
     def logits(self, text: str) -> list[NDArray[np.float32]]:
         """What the heads say before temperatures: one row each, in the order of the config's heads."""

@@ -1,6 +1,5 @@
 import math
 import tracemalloc
-from collections.abc import Iterator
 
 import pytest
 
@@ -90,21 +89,6 @@ def test_answers_come_in_the_order_of_the_posts(classifier: TransformerClassifie
 
 def test_nothing_in_nothing_out(classifier: TransformerClassifier) -> None:
     assert classifier.classify([]) == []
-
-
-def test_a_stream_is_read_piece_by_piece(classifier: TransformerClassifier) -> None:
-    taken: list[str] = []
-
-    def posts() -> Iterator[str]:
-        for text in POSTS:
-            taken.append(text)
-            yield text
-
-    answers = classifier.classify_stream(posts(), chunk=4)
-    first = next(answers)
-
-    assert len(taken) == 4
-    assert [first, *answers] == classifier.classify(POSTS)
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
