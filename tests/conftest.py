@@ -25,6 +25,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 settings.register_profile("harken", deadline=None, derandomize=True)
 settings.load_profile("harken")
 
+pytest_plugins = ["tests.fixtures.postgres"]
+
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM_FLAGS = (
     "--no-sandbox",
