@@ -13,7 +13,7 @@ import shutil
 import statistics
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -180,8 +180,8 @@ def _fit(
 ) -> JointModel:
     """Learns the course, or its first ``stop_after`` steps, and gives the model that is kept of it.
 
-    Kept is the mean of what the last two stages end with: it reads as well as the better of the two everywhere (weights
-    of one training can be averaged: Wortsman et al. 2022, "model soups").
+    Kept is the mean of what the last stage begins and ends with: it reads as well as the better of the two everywhere
+    (weights of one training can be averaged: Wortsman et al. 2022, "model soups").
     """
     run = _Run(model, seed=course.seed, checkpoint=checkpoint)
     for number, stage in enumerate(course.stages):
@@ -193,7 +193,7 @@ def _fit(
                 if run.passed == stop_after:
                     run.save()
                     return run.kept()
-        run.end()
+        run.end(number)
     return run.kept()
 
 
@@ -212,11 +212,16 @@ class _Run:
         self._done = int(self._saved.get("done", 0))
         self._take_over("model", "averaged")
         self._ends: list[dict[str, Tensor]] = list(self._saved.get("ends", []))  #: averaged weights after each stage
+        self._begun: list[dict[str, Tensor]] = []  #: those that the present stage began with
 
     def begin(self, stage: Stage, *, steps: int) -> None:
-        """A stage has its own learning rates."""
+        """A stage has its own learning rates, and its own place to begin."""
+        if stage.after and self.passed >= self._done:
+            self._model.load_state_dict(_mean([self._ends[number] for number in stage.after]))
+            self._averaged = AveragedModel(self._model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGED))
+        self._begun = [self._ends[number] for number in stage.after if number < len(self._ends)]
         optimizer, schedule = _optimizer(self._model, stage, steps)
-        self._parts |= {"optimizer": optimizer, "schedule": schedule}
+        self._parts |= {"averaged": self._averaged, "optimizer": optimizer, "schedule": schedule}
         if self.passed < self._done < self.passed + steps:
             self._take_over("optimizer", "schedule")
 
@@ -232,19 +237,20 @@ class _Run:
         if self.passed % SAVE_EVERY == 0:
             self.save()
 
-    def end(self) -> None:
+    def end(self, number: int) -> None:
         """A stage is over: what it ended with is noted, and its last step saved."""
-        if self.passed <= self._done:
+        if len(self._ends) > number:  # noted before the run was cut off
             return
         self._ends.append({name: part.clone().cpu() for name, part in self._averaged.module.state_dict().items()})
         self.save()
 
     def kept(self) -> JointModel:
-        """The mean of the last two stages' ends; the averaged weights before any has ended."""
+        """The mean of the last stage's begin and end; the averaged weights where a stage began from none."""
         model: JointModel = self._averaged.module
         model.cpu()
-        if last := self._ends[-2:]:
-            model.load_state_dict({name: sum(end[name] for end in last) / len(last) for name in last[0]})
+        if self._begun:
+            end = {name: part.clone() for name, part in model.state_dict().items()}
+            model.load_state_dict(_mean([_mean(self._begun), end]))
         return model
 
     def save(self) -> None:
@@ -269,6 +275,10 @@ class _Run:
         nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
         self._parts["optimizer"].step()
         self._parts["schedule"].step()
+
+
+def _mean(ends: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: sum((end[name] for end in ends[1:]), ends[0][name]) / len(ends) for name in ends[0]}
 
 
 def _saved(checkpoint: Path | None) -> dict[str, Any]:
