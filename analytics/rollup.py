@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, delete, exists, func, insert, or_, select, text
 from sqlmodel import Session, SQLModel, col
 
+import crashing
 from analytics.calendar import quarter, quarter_start
 from store.engine import Store
 from store.tables import (
@@ -74,6 +75,7 @@ def refresh(store: Store, *, at_most: int = MOST_MENTIONS) -> int:
         if due:
             session.execute(delete(RollupDueRow).where(_within(col(RollupDueRow.posted_at), due)))
             _count_anew(session, due)
+            crashing.here("rollup.counted")
     return len(due)
 
 

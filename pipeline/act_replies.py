@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
+import crashing
 from errors import AdapterError, ConfigError, HarkenError, InDoubt, NotInvited, RateLimited, Refused, Unauthorized
 from pipeline import draft as drafting
 from pipeline.deployment import Deployment, sends_for_real
@@ -180,25 +181,33 @@ def _look_and_send(deployment: Deployment, claim: Claim, step: _Step) -> None:
         return
     began = time.monotonic()  # not before the look: a slow platform must not use up the tries
     with deployment.store.writing() as session:
+        crashing.here("reply.looked")
         fence = _claim_send(session, deployment, claim, step, post)
+        crashing.here("reply.claiming")
     if not post.exists:
         deployment.store.forget_freed_pages()
     too_slow = time.monotonic() - began > deployment.settings.sending.settle.total_seconds() / 4
     if fence is None:
         return
+    crashing.here("reply.claimed")
     if too_slow:  # paused in between: by the time the call arrives another worker may have read back
         with deployment.store.writing() as session:
             _not_begun(session, claim, step, fence)
         return
     try:
+        crashing.here("reply.calling")
         sent = responder.send(step.value, key=step.key)
     except AdapterError as err:
+        crashing.here("reply.refused")
         with deployment.store.writing() as session:
             _not_sent(session, deployment, claim, step, fence, err)
         return
+    crashing.here("reply.called")
     with deployment.store.writing() as session:
         _confirm(session, step.reply_id, sent)
+        crashing.here("reply.confirming")
         work.finish(session, [claim])
+    crashing.here("reply.confirmed")
 
 
 def _not_looked(session: Session, claim: Claim, step: _Step, err: AdapterError) -> None:
@@ -358,6 +367,7 @@ def _read_back(deployment: Deployment, claim: Claim, step: _Step) -> None:
             )
             work.later(session, claim, at=at, error=reply.error, free=True)
         return
+    crashing.here("reply.read_back")
     with deployment.store.writing() as session:
         reply = session.get_one(ReplyRow, step.reply_id)
         if reply.state != "in_doubt":

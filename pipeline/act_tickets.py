@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from sqlmodel import Session, col, select
 
+import crashing
 from errors import AdapterError, InDoubt, RateLimited, Refused, Unauthorized
 from pipeline.deployment import Deployment
 from pipeline.taking import take_each
@@ -106,14 +107,19 @@ def _open(deployment: Deployment, claim: Claim, step: _Step) -> None:
     assert deployment.crm is not None
     assert step.request is not None
     try:
+        crashing.here("ticket.calling")
         ticket = deployment.crm.open_ticket(step.request, key=step.key)
     except AdapterError as err:
+        crashing.here("ticket.refused")
         with deployment.store.writing() as session:
             _not_opened(session, deployment, claim, step, err)
         return
+    crashing.here("ticket.called")
     with deployment.store.writing() as session:
         opened(session, session.get_one(TicketRow, step.ticket_id), ticket)
+        crashing.here("ticket.confirming")
         work.finish(session, [claim])
+    crashing.here("ticket.confirmed")
 
 
 def opened(session: Session, row: TicketRow, ticket: Ticket) -> None:
@@ -204,6 +210,7 @@ def _read_back(deployment: Deployment, claim: Claim, step: _Step) -> None:
                 return
             work.later(session, claim, at=now() + deployment.settings.sending.settle, error=row.error, free=True)
         return
+    crashing.here("ticket.read_back")
     with deployment.store.writing() as session:
         row = session.get_one(TicketRow, step.ticket_id)
         if row.state != "in_doubt":

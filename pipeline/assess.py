@@ -10,6 +10,7 @@ from math import isfinite
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, select
 
+import crashing
 from classifiers.base import Busy, PostsFailed
 from classifiers.emergency import EmergencyFound, find_emergency
 from classifiers.model_folder import Bands
@@ -48,6 +49,7 @@ def assess_due(deployment: Deployment, *, worker: str) -> int:
         batch = [_read(session, claim) for claim in claims]
     if not batch:
         return 0
+    crashing.here("assess.claimed")
     confidence = deployment.serving.take_up()
     try:
         answers: Sequence[Classification | None] = deployment.classifier.classify([one.text for one in batch])
@@ -68,6 +70,8 @@ def assess_due(deployment: Deployment, *, worker: str) -> int:
                 work.finish(session, [one.claim])
             else:
                 _not_understood(session, one)
+        crashing.here("assess.kept")
+    crashing.here("assess.committed")
     _read_beside(deployment, batch, answers)
     return len(batch)
 

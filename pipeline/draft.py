@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+import crashing
 from classifiers.signals import Signal
 from crm_bridge.proposal import propose as word_proposal
 from errors import HarkenError
@@ -59,7 +60,9 @@ def _one_step(deployment: Deployment, claim: Claim) -> None:
     try:
         with deployment.store.writing() as session:
             react(session, deployment, session.get_one(MentionRow, int(claim.ref)))
+            crashing.here("draft.made")
             work.finish(session, [claim])
+        crashing.here("draft.committed")
     except HarkenError as err:
         _failed(deployment, claim, err)
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
+import crashing
 from errors import AdapterError, RateLimited, Refused, Unauthorized, Unavailable
 from pipeline.deployment import Deployment, account_row
 from store import attention, intake, ranges, work
@@ -94,6 +95,7 @@ def _walk(deployment: Deployment, name: str, source: str, taken: Taken) -> None:
         held = ranges.open_range(session, account_row(session, name).id, source, backfill=account.backfill)
     try:
         for page in deployment.listener(name).pages(held.wanted):
+            crashing.here("page.fetched")
             _store(deployment, name, held.range_id, source, page, taken)
     except Refused:
         if held.wanted.resume_at is not None:  # the platform no longer takes our page mark: from the newest end again
@@ -112,7 +114,10 @@ def _store(deployment: Deployment, name: str, range_id: int, source: str, page: 
             taken.add(intake.take_page(session, row, source, own, reply_within=account.reply_within))
         row = account_row(session, name)
         taken.add(intake.take_page(session, row, source, theirs, reply_within=account.reply_within))
+        crashing.here("page.stored")
         ranges.advance(session, range_id, page)
+        crashing.here("page.advanced")
+    crashing.here("page.committed")
 
 
 def _parted(deployment: Deployment, page: Page) -> tuple[Page, dict[str, list[OwnPost]]]:
@@ -163,6 +168,7 @@ def _look_again(deployment: Deployment, name: str, taken: Taken) -> None:
     if not ids:
         return
     edits, gone = deployment.listener(name).look_again(ids)
+    crashing.here("look_again.heard")
     with deployment.store.writing() as session:
         row = account_row(session, name)
         taken.add(
@@ -171,6 +177,7 @@ def _look_again(deployment: Deployment, name: str, taken: Taken) -> None:
             )
         )
         intake.mark_looked_at(session, [mention.id for mention in due], moment)
+        crashing.here("look_again.stored")
 
 
 def _note(session: Session, name: str, error: AdapterError | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import crashing
 from pipeline.deployment import Deployment
 from store import work
 from store.work import Claim
@@ -19,6 +20,7 @@ def take_each(
     with deployment.store.writing() as session:
         claims = work.claim(session, kind, worker=worker, limit=limit)
     for number, claim in enumerate(claims, start=1):
+        crashing.here("work.claimed")
         try:
             step(deployment, claim)
         except BaseException:

@@ -14,6 +14,7 @@ WORDS = {"vocabulary", "errors"}
 ADAPTERS_MAY = WORDS | {"clients", "places"}  # not settings, not the store: a client in, values out
 LEVELS: tuple[set[str], ...] = (
     WORDS,
+    {"crashing"},
     {"adapters", "settings", "store", "templates", "clients", "places"},
     {"listeners", "classifiers", "responders", "crm_bridge"},
     {"pipeline", "analytics"},

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlmodel import Session, select
 
+import crashing
 from errors import ConfigError
 from pipeline import draft as drafting
 from pipeline.change import apply_request, reword
@@ -88,6 +89,9 @@ def approve(
         draft.version += 1
         draft.needs_review = False
         session.add(draft)
+        session.flush()
+        crashing.here("approve.recorded")
+    crashing.here("approve.committed")
     return draft_id
 
 
