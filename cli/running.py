@@ -8,12 +8,15 @@ import signal
 import threading
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.options import DEFAULT, Config, log_to_stderr, opened
 from errors import ConfigError
+
+if TYPE_CHECKING:
+    from pipeline.deployment import Deployment
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +48,13 @@ def serve_all(config: Path, *, ready: threading.Event | None = None) -> None:
     Raises:
         ConfigError: anything that a person must mend first.
     """
+    serve_opened(opened(config, migrating=True), ready=ready)
+
+
+def serve_opened(deployment: Deployment, *, ready: threading.Event | None = None) -> None:
+    """As ``serve_all``, for whoever has opened the deployment."""
     from scheduler import Runner
 
-    deployment = opened(config, migrating=True)
     deployment.check_adapters()
     runner = Runner(deployment)
     runner.start()
@@ -109,10 +116,14 @@ def web(config: Config = DEFAULT) -> None:
 
 def worker(config: Config = DEFAULT) -> None:
     """The clock and the worker alone; refuses an old schema."""
+    log_to_stderr()
+    work_opened(opened(config))
+
+
+def work_opened(deployment: Deployment) -> None:
+    """As ``worker``, for whoever has opened the deployment; ends the process."""
     from scheduler import Runner
 
-    log_to_stderr()
-    deployment = opened(config)
     deployment.check_adapters()
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -93,7 +93,7 @@ class LimitsIn(Strict):
 
 class TierIn(Strict):
     access: Literal["standard", "exempt"] = "standard"
-    repeats: Literal["any", "person"] = "any"
+    repeats: Literal["any", "person", "none"] = "any"
 
 
 class Open311In(Strict):
@@ -273,7 +273,9 @@ def limits(wanted: LimitsIn, world: WorldDep) -> dict[str, Any]:
 
 @router.put("/tier")
 def tier(wanted: TierIn, world: WorldDep) -> dict[str, str]:
-    """``access``: whom replies on X may reach; ``repeats``: the same words are refused to ``any`` or one ``person``."""
+    """``access``: whom replies on X may reach; ``repeats``: the same words are refused to ``any``, one ``person``, or
+    ``none``, as suits who counts doubles.
+    """
     world.database.keep("access", wanted.access)
     world.database.keep("repeats", wanted.repeats)
     return {"access": world.access, "repeats": world.repeats}

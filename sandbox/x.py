@@ -280,7 +280,12 @@ def _refuse_what_x_refuses(world: World, caller: Caller, text: str, answered: st
         raise x_problems.forbidden(x_problems.GONE)
     if answered and world.access == "standard" and not world.posts.engaged(there[answered], caller.user):
         raise x_problems.forbidden(x_problems.NO_REPLY)
-    to = there[answered].author_id if answered and world.repeats == "person" else None
+    if world.repeats != "none":
+        _refuse_repeats(world, caller, text, there.get(answered or ""))
+
+
+def _refuse_repeats(world: World, caller: Caller, text: str, answered: Post | None) -> None:
+    to = answered.author_id if answered and world.repeats == "person" else None
     if world.effects.said_lately("x", caller.user.id, text, within_seconds=SAME_WORDS_WITHIN, to=to):
         raise x_problems.forbidden(x_problems.DUPLICATE)
 

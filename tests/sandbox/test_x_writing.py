@@ -67,6 +67,15 @@ def test_the_same_words_to_another_person_may_be_let_through(network: Running, x
         x.create_tweet(text="Thank you", in_reply_to_tweet_id=first)
 
 
+def test_the_same_words_to_the_same_person_may_be_let_through(network: Running, x: tweepy.Client) -> None:
+    network.ctl.tier(repeats="none")
+    first = network.ctl.post("Pothole")
+
+    made = [x.create_tweet(text="Thank you", in_reply_to_tweet_id=first).data["id"] for _ in range(2)]
+
+    assert [effect["id"] for effect in network.ctl.effects(kind="reply")] == made
+
+
 @pytest.mark.parametrize("text", ["a" * 280, "https://example.org/" + "a" * 400], ids=["280", "a long link"])
 def test_what_weighs_280_fits(x: tweepy.Client, text: str) -> None:
     assert x.create_tweet(text=text).data
