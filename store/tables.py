@@ -748,6 +748,12 @@ class SettingRow(SQLModel, table=True):
     changed_at: datetime = at(default_factory=now)
 
 
+def _while(name: str, state: str, *columns: str) -> Index:
+    """An index of the work rows in one state."""
+    where = text(f"state = '{state}'")
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
 class WorkRow(SQLModel, table=True):
     """Something to be done; the truth, whatever wakes a worker."""
 
@@ -755,12 +761,15 @@ class WorkRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("kind", "ref"),
         one_of("state", WORK_STATES),
-        Index("ix_work_due", "state", "not_before"),
+        # Only what is unfinished is in an index to claim by: that stays small, however much was done.
+        _while("ix_work_ready", "ready", "kind", "not_before", "id"),
+        _while("ix_work_leased", "leased", "kind", "lease_until"),
     )
 
     id: int = Field(default=None, primary_key=True)
     kind: str
     ref: str
+    lane: str | None = None  # what shares a lane is worked on by one worker at a time, in order
     state: str = "ready"
     attempt: int = 0
     fence: int = 0
@@ -769,6 +778,17 @@ class WorkRow(SQLModel, table=True):
     worker: str | None = None
     error: str | None = None
     created_at: datetime = at(default_factory=now)
+
+
+class LeaderRow(SQLModel, table=True):
+    """Whose clock runs, where several processes have one; the epoch rises with every change of hands."""
+
+    __tablename__ = "leader"
+
+    name: str = Field(primary_key=True)
+    holder: str
+    epoch: int
+    lease_until: datetime = at()
 
 
 class AttentionRow(SQLModel, table=True):

@@ -256,7 +256,7 @@ def _approve_reply(
         mention.state = "answered"
         session.add(mention)
     elif draft.state == DraftState.APPROVED:
-        work.put(session, "reply", reply.id, not_before=draft.send_after)
+        work.put(session, "reply", reply.id, not_before=draft.send_after, lane=f"account:{reply.account_id}")
 
 
 def _state(deployment: Deployment, account: AccountRow, policy: Policy) -> str:
@@ -524,7 +524,7 @@ def retry(deployment: Deployment, who: Principal, draft_id: int) -> int:
         reply.state, reply.attempt, reply.error, reply.not_before = "in_doubt", 0, None, now()
         draft.state, draft.error, draft.version = DraftState.IN_DOUBT, None, draft.version + 1
         session.add_all([reply, draft])
-        work.put(session, "reply", reply.id)
+        work.put(session, "reply", reply.id, lane=f"account:{reply.account_id}")
         audit.append(session, by=who.by, action="draft.retried", subject=f"draft:{draft.id}")
     return draft_id
 

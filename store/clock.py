@@ -1,0 +1,28 @@
+"""Whose clock counts: the database's, which all who share a store see; SQLite has none but its process's."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, DateTime, func, select
+from sqlmodel import Session
+
+from store.types import UtcDateTime, now
+
+
+def moment(session: Session, at: datetime | None = None) -> ColumnElement[datetime] | datetime:
+    """Now, to compare with and to add a ``timedelta`` to inside a statement; ``at`` where it is given.
+
+    The statement's own time: the transaction's would be as old as its wait for a lock.
+    """
+    if at is not None:
+        return at
+    if session.get_bind().dialect.name == "sqlite":
+        return now()
+    return func.statement_timestamp(type_=DateTime(timezone=True))
+
+
+def read(session: Session) -> datetime:
+    """Now, aware UTC."""
+    if session.get_bind().dialect.name == "sqlite":
+        return now()
+    told: datetime = session.execute(select(func.statement_timestamp(type_=UtcDateTime()))).scalar_one()
+    return told
