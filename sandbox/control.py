@@ -273,9 +273,7 @@ def limits(wanted: LimitsIn, world: WorldDep) -> dict[str, Any]:
 
 @router.put("/tier")
 def tier(wanted: TierIn, world: WorldDep) -> dict[str, str]:
-    """``access``: whom replies on X may reach; ``repeats``: the same words are refused to ``any``, one ``person``, or
-    ``none``, as suits who counts doubles.
-    """
+    """``access``: whom replies on X may reach; ``repeats``: the same words are refused to any, one person, or none."""
     world.database.keep("access", wanted.access)
     world.database.keep("repeats", wanted.repeats)
     return {"access": world.access, "repeats": world.repeats}
