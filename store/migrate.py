@@ -14,6 +14,8 @@ from errors import ConfigError
 from store.engine import Store
 
 FOLDER = Path(__file__).parent / "migrations"
+#: Held for the whole migration, of which each step may be a transaction; the number is ours alone.
+ONE_MIGRATION = "SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock(4826114074)"
 
 
 def config(store: Store) -> Config:
@@ -58,7 +60,16 @@ def check(store: Store) -> None:
 
 @contextmanager
 def _alone(store: Store) -> Iterator[None]:
-    if not store.is_sqlite or not store.engine.url.database:
+    if not store.is_sqlite:
+        # A connection of its own, which it goes with, however this process ends.
+        with store.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.exec_driver_sql(ONE_MIGRATION)
+            try:
+                yield
+            finally:
+                connection.detach()  # closed, not given back to the pool with the lock
+        return
+    if not store.engine.url.database:
         yield
         return
     with open(f"{store.engine.url.database}.migrating", "w") as lock:

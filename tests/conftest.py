@@ -25,7 +25,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 settings.register_profile("harken", deadline=None, derandomize=True)
 settings.load_profile("harken")
 
-pytest_plugins = ["tests.fixtures.postgres"]
+pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.stores"]
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM_FLAGS = (

@@ -83,16 +83,14 @@ def usual(url: str) -> dict[str, Any]:
     }
 
 
-def deployment(tmp_path: Path, sandbox: Served, *, migrated: Path | None = None, **changes: Any) -> Deployment:
+def deployment(tmp_path: Path, sandbox: Served, *, store_url: str | None = None, **changes: Any) -> Deployment:
     """A deployment in ``tmp_path/city``; the caller closes its store, or lets the test's end do it.
 
-    ``migrated``: the database that a new one is a copy of, which saves migrating it.
+    ``store_url``: its store; without one, an empty file is migrated.
     """
-    config = written(tmp_path / "city", sandbox.url, **changes)
-    file = config.with_name("harken.db")
-    if migrated is not None and not file.exists():
-        shutil.copyfile(migrated, file)
-    return open_deployment(config, migrating=True)
+    if store_url is not None:
+        changes = {"store": {"url": store_url}, **changes}
+    return open_deployment(written(tmp_path / "city", sandbox.url, **changes), migrating=True)
 
 
 def written(home: Path, url: str, **changes: Any) -> Path:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from analytics import rollup
 from pipeline.assess import keep_place
-from store import intake, migrate, outbound
-from store.engine import Store, open_store
+from store import intake, outbound
+from store.engine import Store
 from store.tables import AccountRow, AssessmentRow, CorrectionRow, MentionRow, PlaceRow
 from vocabulary import Author, Edit, HeardHow, Mention, OwnPost, Page, Place
 
@@ -131,11 +129,8 @@ class Heard:
 
 
 @pytest.fixture
-def heard(tmp_path: Path) -> Iterator[Heard]:
-    store = open_store(f"sqlite:///{tmp_path}/harken.db")
-    migrate.upgrade(store)
-    with store.writing() as session:
+def heard(opened: Store) -> Heard:
+    with opened.writing() as session:
         for name, platform in (("city_x", "x"), ("parks_x", "x"), ("city_fb", "facebook")):
             session.add(AccountRow(name=name, platform=platform))
-    yield Heard(store)
-    store.close()
+    return Heard(opened)

@@ -20,9 +20,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def city(network: Running, tmp_path: Path, migrated: Path) -> Iterator[Deployment]:
+def city(network: Running, tmp_path: Path, store_url: str) -> Iterator[Deployment]:
     network.ctl.reset()
-    held = deployment(tmp_path, network, migrated=migrated)
+    held = deployment(tmp_path, network, store_url=store_url)
     rounds.poll(held)
     yield held
     held.store.close()

@@ -31,10 +31,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def city(network: Running, tmp_path: Path, migrated: Path) -> Iterator[Deployment]:
+def city(network: Running, tmp_path: Path, store_url: str) -> Iterator[Deployment]:
     """A city that has looked once and heard nothing; one for each test, or each round would hear all tests' posts."""
     network.ctl.reset()
-    held = deployment(tmp_path, network, migrated=migrated, accounts={X: {"track": ["#alderfalls"]}})
+    held = deployment(tmp_path, network, store_url=store_url, accounts={X: {"track": ["#alderfalls"]}})
     rounds.poll(held)
     yield held
     held.store.close()
@@ -223,10 +223,10 @@ def words(city: Deployment, post_id: str) -> str:
 
 @pytest.mark.parametrize("kind", WORST)
 def test_our_own_name_looked_up_in_vain_stops_only_x(
-    network: Running, tmp_path: Path, migrated: Path, kind: str
+    network: Running, tmp_path: Path, store_url: str, kind: str
 ) -> None:
     network.ctl.reset()
-    city = deployment(tmp_path, network, migrated=migrated)
+    city = deployment(tmp_path, network, store_url=store_url)
     ids = [*on_x(network), *on_facebook(network)]
     network.ctl.faults("x.users", kind)
 

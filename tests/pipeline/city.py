@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlmodel import Session, SQLModel, col, select
@@ -22,6 +20,7 @@ from store.tables import AttentionRow, DraftRow, MentionRow, RequestProposalRow,
 from store.types import now
 from tests.deployments import FACEBOOK, X
 from tests.fakes import ScriptedClassifier
+from tests.fixtures.stores import execute
 
 Row = TypeVar("Row", bound=SQLModel)
 
@@ -34,7 +33,6 @@ class City:
     ctl: Control
     classifier: ScriptedClassifier
     who: Principal
-    file: Path
 
     # residents and the clock
 
@@ -75,10 +73,10 @@ class City:
     def settle(self) -> None:
         """What is in doubt has rested: it is read back next."""
         for kind in ("reply", "ticket"):
-            past = "not_before = datetime('now', '-1 second')"
             doubtful = f"SELECT CAST(id AS TEXT) FROM {kind} WHERE state = 'in_doubt'"
-            self.execute(f"UPDATE {kind} SET {past} WHERE state = 'in_doubt'")
-            self.execute(f"UPDATE work SET {past} WHERE kind = '{kind}' AND state = 'ready' AND ref IN ({doubtful})")
+            waits = f"kind = '{kind}' AND state = 'ready' AND ref IN ({doubtful})"
+            self.execute(f"UPDATE {kind} SET not_before = :past WHERE state = 'in_doubt'")
+            self.execute(f"UPDATE work SET not_before = :past WHERE {waits}")
 
     # what stands in the store
 
@@ -146,18 +144,16 @@ class City:
     def attention(self, kind: str) -> list[AttentionRow]:
         return self.all(AttentionRow, AttentionRow.kind == kind, col(AttentionRow.closed_at).is_(None))
 
-    def execute(self, statement: str, *values: Any) -> None:
-        """Raw SQL, for what no code of ours does."""
-        with sqlite3.connect(self.file) as database:
-            database.execute(statement, values)
-        database.close()
+    def execute(self, statement: str, **values: Any) -> None:
+        """Raw SQL, for what no code of ours does. ``:past`` is a moment ago."""
+        execute(self.deployment.store, statement, past=now() - timedelta(seconds=1), **values)
 
     def age(self, span: timedelta) -> None:
         """Make all that was heard so old that it is looked at again."""
-        self.execute(
-            "UPDATE mention SET collected_at = datetime(collected_at, ?)", f"-{span.total_seconds():.0f} seconds"
-        )
-        self.execute("UPDATE mention SET checked_at = NULL")
+        with self.deployment.store.writing() as session:
+            for row in session.exec(select(MentionRow)).all():
+                row.collected_at, row.checked_at = row.collected_at - span, None
+                session.add(row)
 
     # decisions and effects
 

@@ -36,16 +36,16 @@ def server() -> Iterator[Running]:
 
 
 @pytest.fixture
-def open_city(tmp_path: Path, server: Running, migrated: Path) -> Iterator[Opened]:
+def open_city(tmp_path: Path, server: Running, store_url: str) -> Iterator[Opened]:
     """Opens a city with other settings than the usual, or opens it again."""
     opened: list[Deployment] = []
 
     def make(**changes: Any) -> City:
-        held = deployment(tmp_path, server, migrated=migrated, **laid_over(USUAL, changes))
+        held = deployment(tmp_path, server, store_url=store_url, **laid_over(USUAL, changes))
         opened.append(held)
         held.classifier = scripted = ScriptedClassifier()
         who = principal(held, "approver")
-        return City(deployment=held, ctl=server.ctl, classifier=scripted, who=who, file=tmp_path / "city" / "harken.db")
+        return City(deployment=held, ctl=server.ctl, classifier=scripted, who=who)
 
     server.ctl.reset()
     yield make

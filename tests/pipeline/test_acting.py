@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from store.refusals import Conflict
 from store.tables import AuditRow, DraftRow, ReplyRow, TicketRow, WorkRow
 from store.types import now
 from tests.deployments import FACEBOOK, X
+from tests.fixtures.stores import everything
 from tests.pipeline.city import City, wait_for
 from tests.pipeline.conftest import Opened
 from vocabulary import PostNow
@@ -38,7 +40,7 @@ def lands(city: City, draft: DraftRow) -> None:
 
 def wake(city: City, kind: str) -> None:
     """The back-off is over."""
-    city.execute("UPDATE work SET not_before = datetime('now', '-1 second') WHERE kind = ? AND state = 'ready'", kind)
+    city.execute("UPDATE work SET not_before = :past WHERE kind = :kind AND state = 'ready'", kind=kind)
 
 
 def woken(city: City, kind: str) -> bool:
@@ -141,24 +143,19 @@ def test_a_worker_killed_after_the_post_was_made_posts_no_second_one(city: City)
 def test_a_worker_killed_before_the_post_was_made_loses_no_reply(city: City) -> None:
     draft = city.report()
     city.approve(draft, parts=["reply", "request"])
-    city.execute(
-        "UPDATE reply SET state = 'sending', fence = 1, attempt = 1, not_before = datetime('now', '-1 second')"
-    )
+    city.execute("UPDATE reply SET state = 'sending', fence = 1, attempt = 1, not_before = :past")
     city.execute("UPDATE draft SET state = 'sending'")
-    city.execute(
-        "UPDATE work SET state = 'leased', fence = 1, lease_until = datetime('now', '-1 second') WHERE kind = 'reply'"
-    )
+    city.execute("UPDATE work SET state = 'leased', fence = 1, lease_until = :past WHERE kind = 'reply'")
 
     lands(city, draft)
 
 
 def forget_the_end(city: City) -> None:
     """As a ``kill -9`` between the platform's answer and our transaction leaves it."""
-    past = "datetime('now', '-1 second')"
-    city.execute(f"UPDATE reply SET state = 'sending', post_id = NULL, sent_at = NULL, not_before = {past}")
-    city.execute(f"UPDATE ticket SET state = 'sending', service_request_id = NULL, not_before = {past}")
+    city.execute("UPDATE reply SET state = 'sending', post_id = NULL, sent_at = NULL, not_before = :past")
+    city.execute("UPDATE ticket SET state = 'sending', service_request_id = NULL, not_before = :past")
     city.execute("UPDATE draft SET state = 'sending'")
-    city.execute(f"UPDATE work SET state = 'leased', lease_until = {past} WHERE kind IN ('reply', 'ticket')")
+    city.execute("UPDATE work SET state = 'leased', lease_until = :past WHERE kind IN ('reply', 'ticket')")
 
 
 def test_a_killed_workers_ticket_is_found_again_by_our_reference(city: City) -> None:
@@ -279,20 +276,15 @@ def test_a_post_deleted_before_the_send_gets_no_reply(city: City, platform: str)
     assert city.mention(city.one(ReplyRow).in_reply_to).state == "deleted"
 
 
-def everything(city: City) -> bytes:
-    """All bytes of the database, its write-ahead log included."""
-    return b"".join(path.read_bytes() for path in sorted(city.file.parent.glob("harken.db*")))
-
-
 def test_the_words_of_a_post_found_deleted_at_the_send_leave_the_file(city: City) -> None:
     draft = city.report("A pothole like a quagmire at 120 Oak Street")
     city.approve(draft, parts=["reply"])
-    assert b"quagmire" in everything(city)
+    assert b"quagmire" in everything(city.deployment.store)
     city.ctl.delete(city.one(ReplyRow).in_reply_to)
 
     city.work()
 
-    assert b"quagmire" not in everything(city)
+    assert b"quagmire" not in everything(city.deployment.store)
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -315,7 +307,7 @@ def test_a_refusal_by_xs_reply_rule_becomes_work_by_hand_and_the_hand_is_recogni
     post_id = city.post("There is a pothole at 120 Oak Street", mention=False)
     city.hear()
     city.execute("UPDATE mention_source SET heard_how = 'mention'")
-    city.execute("UPDATE mention SET addresses_us = 1")
+    city.execute("UPDATE mention SET addresses_us = true")
     city.work()
     draft = city.approve(city.draft_of(post_id), parts=["reply"])
 
@@ -377,7 +369,7 @@ def test_a_reply_that_goes_stale_does_not_undo_the_ticket_that_still_waits(city:
     city.post("and another thing, it is deep", in_reply_to=post)
     city.round()
 
-    city.execute("UPDATE work SET not_before = datetime('now', '-1 minute') WHERE kind = 'ticket'")
+    city.execute("UPDATE work SET not_before = :past WHERE kind = 'ticket'")
     city.work_until(lambda: city.one(TicketRow).state == "open")
 
     assert city.replies() == []
@@ -404,7 +396,7 @@ def test_a_reply_waits_for_its_ticket_then_goes_with_our_reference(city: City) -
     city.approve(draft)
     city.work()
     assert city.get(draft).state == "approved"
-    city.execute("UPDATE ticket SET give_up_reply_wait_at = datetime('now', '-1 second')")
+    city.execute("UPDATE ticket SET give_up_reply_wait_at = :past")
     wake(city, "reply")
     city.work()
 
@@ -470,7 +462,7 @@ def test_bytes_that_are_not_the_approved_ones_are_never_sent_and_stop_no_other(c
     second = city.report("There is a pothole at 520 Elm Street", author="bob_elm")
     city.approve(first, parts=["reply"])
     city.approve(second, parts=["reply"])
-    city.execute("UPDATE content SET text = 'free money' WHERE id = ?", city.get(first).content_id)
+    city.execute("UPDATE content SET text = 'free money' WHERE id = :id", id=city.get(first).content_id)
 
     city.work()
 
@@ -487,9 +479,7 @@ def test_a_worker_that_lost_the_race_leaves_the_row_to_be_read_back(city: City) 
         late = work.claim(session, act_replies.KIND, worker="late", limit=1)[0]
         step = act_replies._prepare(session, city.deployment, late)
     post = city.deployment.responder(X).look(city.one(ReplyRow).in_reply_to)
-    city.execute(
-        "UPDATE reply SET state = 'sending', fence = 1, attempt = 1, not_before = datetime('now', '-1 second')"
-    )
+    city.execute("UPDATE reply SET state = 'sending', fence = 1, attempt = 1, not_before = :past")
 
     with city.writing() as session:
         assert act_replies._claim_send(session, city.deployment, late, step, post) is None
@@ -578,7 +568,7 @@ def test_an_outcome_that_stays_unknown_ends_with_a_person(city: City) -> None:
 
 def test_an_expired_approval_goes_back_to_people(city: City) -> None:
     draft = city.approve(city.report(), parts=["reply"])
-    city.execute("UPDATE approval SET approved_at = datetime('now', '-2 days')")
+    city.execute("UPDATE approval SET approved_at = :at", at=now() - timedelta(days=2))
 
     city.work()
 

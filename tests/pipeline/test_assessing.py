@@ -49,7 +49,7 @@ def test_a_model_that_breaks_is_tried_again(city: City, error: type[Exception]) 
 
     city.work()
     assert city.mention(post_id).state == "new"
-    city.execute("UPDATE work SET not_before = datetime('now', '-1 second')")
+    city.execute("UPDATE work SET not_before = :past")
     city.work()
 
     assert city.mention(post_id).state == "drafted"
@@ -62,7 +62,7 @@ def test_a_post_that_breaks_the_model_goes_to_a_person_and_the_others_go_on(city
     city.hear()
 
     for _ in range(assess.TRIES):
-        city.execute("UPDATE work SET not_before = datetime('now', '-1 second')")
+        city.execute("UPDATE work SET not_before = :past")
         city.work()
 
     assert city.mention(good).state == "drafted"
@@ -116,7 +116,7 @@ def test_a_quarantined_post_is_replayed(city: City) -> None:
     bad = city.post("xyzzy pothole at 120 Oak Street")
     city.hear()
     for _ in range(assess.TRIES):
-        city.execute("UPDATE work SET not_before = datetime('now', '-1 second')")
+        city.execute("UPDATE work SET not_before = :past")
         city.work()
     city.classifier.poison = "\x00"
 

@@ -278,7 +278,7 @@ def test_undo_gives_a_fresh_copy_and_neither_reply_nor_ticket_goes_out(open_city
     city.work()
 
     fresh = decide.cancel(city.deployment, city.who, draft.id)
-    city.execute("UPDATE work SET not_before = datetime('now', '-1 second')")
+    city.execute("UPDATE work SET not_before = :past")
     city.work()
 
     copy = city.one(DraftRow, DraftRow.id == fresh)
@@ -294,8 +294,8 @@ def test_what_was_undone_is_approved_again_and_goes_out_once(open_city: Opened) 
     fresh = city.one(DraftRow, DraftRow.id == decide.cancel(city.deployment, city.who, draft.id))
 
     city.approve(fresh)
-    city.execute("UPDATE work SET not_before = datetime('now', '-1 second')")
-    city.execute("UPDATE draft SET send_after = datetime('now', '-1 second') WHERE send_after IS NOT NULL")
+    city.execute("UPDATE work SET not_before = :past")
+    city.execute("UPDATE draft SET send_after = :past WHERE send_after IS NOT NULL")
     city.work_until(lambda: city.get(fresh).state == "sent")
 
     assert len(city.replies()) == len(city.tickets()) == 1
@@ -529,7 +529,7 @@ def test_a_reply_by_hand_stops_one_that_was_approved(open_city: Opened) -> None:
 
     city.ctl.post("We are on it.", as_="city", author="", in_reply_to=city.one(MentionRow).post_id)
     city.hear()
-    city.execute("UPDATE work SET not_before = datetime('now', '-1 second')")
+    city.execute("UPDATE work SET not_before = :past")
     city.work()
 
     assert city.get(draft).state == "superseded"

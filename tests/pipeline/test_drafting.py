@@ -21,6 +21,7 @@ from store.tables import (
 )
 from tests.deployments import X
 from tests.fakes import SCRIPT, said
+from tests.fixtures.stores import execute_unchecked
 from tests.pipeline.city import City, minutes_ago
 from tests.pipeline.conftest import Opened
 
@@ -407,7 +408,9 @@ def test_one_post_that_breaks_drafting_takes_no_other_along(city: City) -> None:
     first = city.post("There is a pothole at 120 Oak Street", author="ann_oak", posted_at=minutes_ago(9))
     second = city.post("There is a pothole at 520 Elm Street", author="bob_elm", posted_at=minutes_ago(5))
     city.hear()
-    city.execute("UPDATE mention SET conversation_id = 999 WHERE post_id = ?", first)
+    execute_unchecked(
+        city.deployment.store, "UPDATE mention SET conversation_id = 999 WHERE post_id = :post", post=first
+    )
 
     for _ in range(3):
         try:

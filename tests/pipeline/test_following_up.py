@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from pipeline import decide, follow_up, rounds
@@ -9,6 +11,7 @@ from pipeline.follow_up import WAVE
 from store import requests
 from store.refusals import Conflict, Invalid, Missing
 from store.tables import DraftRow, MentionRow, ServiceRequestRow, TicketRow
+from store.types import now
 from tests.pipeline.city import City
 from tests.pipeline.conftest import Opened
 
@@ -145,7 +148,7 @@ def waved(city: City, draft: DraftRow, count: int) -> None:
 def test_a_follow_up_of_an_old_request_is_held(open_city: Opened) -> None:
     city = open_city(crm={"kind": "builtin"})
     draft = filed(city)
-    city.execute("UPDATE service_request SET requested_at = datetime('now', '-91 days')")
+    city.execute("UPDATE service_request SET requested_at = :at", at=now() - timedelta(days=91))
 
     decide.close_request(city.deployment, city.who, city.request(draft).id, outcome="fixed")
 

@@ -10,16 +10,12 @@ from sqlmodel import select
 from pipeline import decide
 from store import audit, content
 from store.tables import ApprovalRow, ContentRow, MentionRow, PlaceRow, ReplyRow
+from tests.fixtures.stores import everything
 from tests.pipeline.city import City
 
 #: Words that nobody but the resident could have brought into the database.
 POST = "A pothole deep as a quagmire, at 120 Oak Street by Zebulons wagon"
 WORDS = (b"quagmire", b"Zebulons")
-
-
-def everything(city: City) -> bytes:
-    """All bytes of the database, its write-ahead log included."""
-    return b"".join(path.read_bytes() for path in sorted(city.file.parent.glob("harken.db*")))
 
 
 def delete_on_the_platform(city: City, post_id: str) -> None:
@@ -34,11 +30,11 @@ def test_a_post_deleted_on_its_platform_leaves_no_copy_of_its_words(city: City, 
     city.ctl.edit(post_id, f"{POST}, and its wheel")
     city.age(timedelta(minutes=5))
     city.round()
-    assert all(word in everything(city) for word in WORDS)
+    assert all(word in everything(city.deployment.store) for word in WORDS)
 
     delete_on_the_platform(city, post_id)
 
-    left = everything(city)
+    left = everything(city.deployment.store)
     assert [word for word in WORDS if word in left] == []
     with city.reading() as session:
         assert audit.verify(session).holds
@@ -57,7 +53,7 @@ def test_what_stays_of_a_deleted_post_is_its_number_our_reply_and_who_decided(ci
     assert mention.deleted_at is not None
     assert (reply.state, city.text(draft)) == ("sent", "We saw it and we come.")
     assert city.one(ApprovalRow).by == city.who.by
-    assert [word for word in WORDS if word in everything(city)] == []
+    assert [word for word in WORDS if word in everything(city.deployment.store)] == []
 
 
 def test_derived_rows_are_emptied_and_leave_tombstones(city: City) -> None:
@@ -131,4 +127,4 @@ def test_a_dismissal_keeps_the_words(city: City) -> None:
 
     decide.dismiss(city.deployment, city.who, draft.mention_id, reason="seen")
 
-    assert b"quagmire" in everything(city)
+    assert b"quagmire" in everything(city.deployment.store)

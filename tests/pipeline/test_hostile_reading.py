@@ -75,7 +75,7 @@ def of(city: City, draft: DraftRow) -> MentionRow:
 
 def wake(city: City, kind: str) -> None:
     """The back-off is over."""
-    city.execute("UPDATE work SET not_before = datetime('now', '-1 second') WHERE kind = ? AND state = 'ready'", kind)
+    city.execute("UPDATE work SET not_before = :past WHERE kind = :kind AND state = 'ready'", kind=kind)
 
 
 # what was approved
@@ -87,7 +87,7 @@ def test_small_talk_after_the_approval_is_read_before_the_reply_goes(open_city: 
     draft = city.report()
     city.approve(draft, parts=["reply"])
     city.said("you are useless", in_reply_to=of(city, draft).post_id)
-    city.execute("UPDATE draft SET send_after = datetime('now', '-1 second')")
+    city.execute("UPDATE draft SET send_after = :past")
     wake(city, "reply")
 
     city.work()
@@ -101,7 +101,7 @@ def test_an_account_put_back_to_dry_run_sends_nothing_that_was_approved_before(o
     city = open_city(approval={"undo_for": "PT1H"})
     draft = city.report()
     city.approve(draft)
-    city.execute("UPDATE draft SET send_after = datetime('now', '-1 second')")
+    city.execute("UPDATE draft SET send_after = :past")
     city = open_city(accounts={X: {"sending": "dry_run"}}, crm={"sending": "dry_run"})
     wake(city, "reply")
     wake(city, "ticket")

@@ -79,9 +79,7 @@ def test_when_the_week_is_over_the_words_are_not_said_in_public_instead(open_cit
     city = open_city(accounts={FACEBOOK: {"reply_within": "P30D"}})
     post = city.said(WORDS, platform="facebook", author="Jane Elm")
     draft = city.draft_of(post)
-    city.execute(
-        "UPDATE mention SET posted_at = ?", (now() - timedelta(days=8)).isoformat(sep=" ", timespec="microseconds")
-    )
+    city.execute("UPDATE mention SET posted_at = :at", at=now() - timedelta(days=8))
 
     with pytest.raises(Conflict, match="for the author alone"):
         city.approve(draft)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
-
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 from store import audit
 from store.engine import Store
+from tests.fixtures.stores import execute_unchecked as tamper
 
 CHANGES = {
     "happened_at": "'2026-01-01 00:00:00.000000'",
@@ -28,15 +26,6 @@ def five(store: Store) -> None:
     with store.writing() as session:
         for number in range(1, 6):
             audit.append(session, by="ana", action="draft.approved", subject=f"draft:{number}", hashes={"text": "ab"})
-
-
-def tamper(file: Path, statement: str) -> None:
-    """With the triggers out of the way, as somebody with the file could."""
-    with sqlite3.connect(file) as database:
-        for trigger in ("audit_no_update", "audit_no_delete"):
-            database.execute(f"DROP TRIGGER {trigger}")
-        database.execute(statement)
-    database.close()
 
 
 def verdict(store: Store) -> audit.Verdict:
@@ -59,10 +48,10 @@ def test_an_untouched_log_holds_and_its_head_is_the_last_hash(city_store: Store)
 
 
 @pytest.mark.parametrize("column", CHANGES)
-def test_a_change_of_any_column_is_found(city_store: Store, file: Path, column: str) -> None:
+def test_a_change_of_any_column_is_found(city_store: Store, column: str) -> None:
     five(city_store)
 
-    tamper(file, f'UPDATE audit SET "{column}" = {CHANGES[column]} WHERE seq = 3')
+    tamper(city_store, f'UPDATE audit SET "{column}" = {CHANGES[column]} WHERE seq = 3')
 
     found = verdict(city_store)
     assert not found.holds
@@ -71,21 +60,19 @@ def test_a_change_of_any_column_is_found(city_store: Store, file: Path, column: 
 
 
 @pytest.mark.parametrize("seq", [1, 3])
-def test_a_missing_entry_is_found(city_store: Store, file: Path, seq: int) -> None:
+def test_a_missing_entry_is_found(city_store: Store, seq: int) -> None:
     five(city_store)
 
-    tamper(file, f"DELETE FROM audit WHERE seq = {seq}")
+    tamper(city_store, f"DELETE FROM audit WHERE seq = {seq}")
 
     assert verdict(city_store).first_bad == seq
 
 
-def test_two_entries_that_changed_places_are_found(city_store: Store, file: Path) -> None:
+def test_two_entries_that_changed_places_are_found(city_store: Store) -> None:
     five(city_store)
 
-    tamper(file, "UPDATE audit SET seq = CASE seq WHEN 2 THEN -3 ELSE -2 END WHERE seq IN (2, 3)")
-    with sqlite3.connect(file) as database:
-        database.execute("UPDATE audit SET seq = -seq WHERE seq < 0")
-    database.close()
+    tamper(city_store, "UPDATE audit SET seq = CASE seq WHEN 2 THEN -3 ELSE -2 END WHERE seq IN (2, 3)")
+    tamper(city_store, "UPDATE audit SET seq = -seq WHERE seq < 0")
 
     assert verdict(city_store).first_bad == 2
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from sqlmodel import Session
 
 from store import audit, content
 from store.engine import Store
 from store.tables import ContentRow
-
-
-def everything(file: Path) -> bytes:
-    """All bytes of the database, its write-ahead log included."""
-    return b"".join(path.read_bytes() for path in sorted(file.parent.glob("harken.db*")))
+from tests.fixtures.stores import everything
 
 
 def a_post(session: Session) -> tuple[int, list[int]]:
@@ -28,17 +22,17 @@ def a_post(session: Session) -> tuple[int, list[int]]:
     return post, [raw, description, note]
 
 
-def test_disposed_words_are_nowhere_in_the_file(city_store: Store, file: Path) -> None:
+def test_disposed_words_are_nowhere_in_the_store(city_store: Store) -> None:
     with city_store.writing() as session:
         post, derived = a_post(session)
-    assert b"quagmire" in everything(file)
+    assert b"quagmire" in everything(city_store)
 
     with city_store.writing() as session:
         emptied = content.dispose(session, post, by="ana", why="asked for")
     city_store.forget_freed_pages()
 
     assert emptied == 1 + len(derived)
-    assert b"quagmire" not in everything(file)
+    assert b"quagmire" not in everything(city_store)
 
 
 def test_a_disposal_leaves_tombstones_and_the_log_holds(city_store: Store) -> None:

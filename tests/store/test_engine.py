@@ -1,4 +1,4 @@
-"""SQLite as a careful single file: durable, strict, and two writers wait for each other."""
+"""Both stores are durable and strict, and two writers wait for each other."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from store.engine import BUSY_TIMEOUT_MS, Store, open_store
 from store.tables import AccountRow, NoteRow, SettingRow
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize(
     ("pragma", "value"),
     [

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,14 +18,34 @@ from errors import ConfigError
 from store import migrate
 from store.engine import Store, open_store
 
+POSTGRESQL_CHECKS = """
+    SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE contype = 'c' AND connamespace = 'public'::regnamespace"""
+POSTGRESQL_INDEXES = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
 VERSIONS = sorted((migrate.FOLDER / "versions").glob("[0-9]*.py"))
 
 
 @pytest.fixture
-def empty(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path / 'empty.db'}")
-    yield opened
-    opened.close()
+def make_empty(tmp_path: Path, store_url: str, request: pytest.FixtureRequest) -> Iterator[Callable[[], Store]]:
+    """Opens databases with nothing in them, of the kind of the test's store."""
+    made: list[Store] = []
+
+    def make() -> Store:
+        if store_url.startswith("sqlite"):
+            url = f"sqlite:///{tmp_path / f'empty{len(made)}.db'}"
+        else:
+            url = request.getfixturevalue("fresh_postgres")("template0")
+        made.append(open_store(url))
+        return made[-1]
+
+    yield make
+    for opened in made:
+        opened.close()
+
+
+@pytest.fixture
+def empty(make_empty: Callable[[], Store]) -> Store:
+    return make_empty()
 
 
 def test_the_newest_schema_is_the_one_of_the_code(city_store: Store) -> None:
@@ -39,20 +58,23 @@ def test_the_newest_schema_is_the_one_of_the_code(city_store: Store) -> None:
     assert differences == []
 
 
-def test_checks_and_partial_indexes_are_those_of_the_code(file: Path, tmp_path: Path) -> None:
-    """Alembic compares neither on SQLite."""
-    made = open_store(f"sqlite:///{tmp_path / 'made.db'}")
+def test_checks_and_partial_indexes_are_those_of_the_code(opened: Store, make_empty: Callable[[], Store]) -> None:
+    """Alembic compares neither."""
+    made = make_empty()
     SQLModel.metadata.create_all(made.engine)
-    made.close()
 
-    assert rules(file) == rules(tmp_path / "made.db")
+    assert rules(opened) == rules(made)
 
 
-def rules(file: Path) -> dict[str, list[str]]:
+def rules(store: Store) -> dict[str, list[str]]:
     """The CHECKs of each table and the text of each index, white space and quotes aside."""
-    with sqlite3.connect(file) as database:
-        rows = database.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
-    database.close()
+    with store.engine.connect() as connection:
+        if not store.is_sqlite:
+            return {
+                "checks": sorted(map(str, connection.exec_driver_sql(POSTGRESQL_CHECKS).all())),
+                "indexes": sorted(map(str, connection.exec_driver_sql(POSTGRESQL_INDEXES).all())),
+            }
+        rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
     return {
         name: sorted(found.strip(" ,") for found in re.findall(r"CONSTRAINT (ck_\w+ CHECK .*)", sql))
         if sql.startswith("CREATE TABLE")

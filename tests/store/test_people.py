@@ -1,16 +1,15 @@
-"""Staff, grants, links, passwords, sessions and tokens, on a real SQLite file."""
+"""Staff, grants, links, passwords, sessions and tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlmodel import Session, select
 
-from store import audit, migrate, passwords, people, sign_in
-from store.engine import Store, open_store
+from store import audit, passwords, people, sign_in
+from store.engine import Store
 from store.people import Grant, Principal
 from store.refusals import Conflict, Invalid, Missing
 from store.tables import AccountRow, ApiTokenRow, ConversationRow, DepartmentRow, StaffRow, WebSessionRow
@@ -20,11 +19,8 @@ ANA = "ana@alderfalls.gov"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path / 'harken.db'}")
-    migrate.upgrade(opened)
-    yield opened
-    opened.close()
+def store(opened: Store) -> Store:
+    return opened
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
-"""A city of its own for each test: a real SQLite file, the real application, real drafts; no platform is asked."""
+"""A city of its own for each test: a real store, the real application, real drafts; no platform is asked."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,7 +31,7 @@ languages = ["en", "es"]
 services = "{DEMO / "services.csv"}"
 
 [store]
-url = "sqlite:///harken.db"
+url = "{{store_url}}"
 
 [web]
 public_url = "{{public_url}}"
@@ -147,7 +146,7 @@ Opened = Callable[..., City]
 
 
 @pytest.fixture
-def open_city(tmp_path: Path, migrated: Path) -> Iterator[Opened]:
+def open_city(tmp_path: Path, store_url: str) -> Iterator[Opened]:
     """Opens a city with other settings than the usual."""
     opened: list[Deployment] = []
 
@@ -157,12 +156,12 @@ def open_city(tmp_path: Path, migrated: Path) -> Iterator[Opened]:
         config = tmp_path / "harken.toml"
         config.write_text(
             CONFIG.format(
+                store_url=store_url,
                 public_url=public_url,
                 service_approvals=str(service_approvals).lower(),
                 two_person=str(two_person).lower(),
             )
         )
-        shutil.copy(migrated, tmp_path / "harken.db")
         deployment = open_deployment(config)
         opened.append(deployment)
         client = TestClient(create_app(deployment), base_url=public_url, raise_server_exceptions=True)

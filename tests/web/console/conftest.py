@@ -1,8 +1,7 @@
-"""A deployment on a SQLite file, with a few conversations, and somebody signed in."""
+"""A deployment, with a few conversations, and somebody signed in."""
 
 from __future__ import annotations
 
-import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -164,10 +163,9 @@ class City:
 
 
 @pytest.fixture
-def city(tmp_path: Path, migrated: Path) -> Iterator[City]:
+def city(tmp_path: Path, store_url: str) -> Iterator[City]:
     """Alder Falls, empty."""
-    shutil.copyfile(migrated, tmp_path / "harken.db")
-    (tmp_path / "harken.toml").write_text(CONFIG)
+    (tmp_path / "harken.toml").write_text(f'{CONFIG}\n[store]\nurl = "{store_url}"\n')
     secrets = tmp_path / "secrets.env"
     secrets.write_text(KEYS)
     secrets.chmod(0o600)
