@@ -32,7 +32,8 @@ POSTS = [
 ]
 STAGES = [
     Stage(shares=[Share(examples=POSTS, times=1.5)], epochs=1, rate=1e-4),
-    Stage(shares=[Share(examples=POSTS, times=1)], epochs=2, rate=6e-5),
+    Stage(shares=[Share(examples=POSTS, times=1)], epochs=2, rate=6e-5, after=(0,)),
+    Stage(shares=[Share(examples=POSTS, times=1)], epochs=1, rate=6e-5, after=(0, 1)),
 ]
 
 
@@ -97,8 +98,22 @@ def test_one_label_is_nothing_to_learn_from() -> None:
         train._two_labels_a_head(one)
 
 
+def test_a_stage_begins_with_the_mean_of_others_and_the_mean_of_its_ends_is_kept() -> None:
+    model, course = a_start()
+    run = train._Run(model, seed=7, checkpoint=None)
+    first = {name: torch.zeros_like(part) for name, part in model.state_dict().items()}
+    second = {name: torch.ones_like(part) for name, part in model.state_dict().items()}
+    run._ends = [first, second]
+
+    run.begin(course.stages[2], steps=2)
+    assert all(torch.allclose(part, torch.full_like(part, 0.5)) for part in model.parameters())
+    run._averaged.module.load_state_dict(second)
+
+    assert all(torch.allclose(part, torch.full_like(part, 0.75)) for part in run.kept().parameters())
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("cut", [1, 2, 3])
+@pytest.mark.parametrize("cut", [1, 2, 5, 6, 8])  # the stages have 2, 4 and 2 steps
 def test_a_run_that_was_cut_off_ends_as_one_that_was_not(tmp_path: Path, cut: int) -> None:
     def fitted(checkpoint: Path | None, *, stop_after: int | None) -> JointModel:
         model, course = a_start()
