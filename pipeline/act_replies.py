@@ -48,7 +48,7 @@ class _Step:
 
 def send_due(deployment: Deployment, *, worker: str) -> int:
     """Take the replies that are due a step further; gives how many."""
-    return take_each(deployment, KIND, _one_step, worker=worker, limit=4)
+    return take_each(deployment, KIND, _one_step, worker=worker, limit=4, in_lanes=True)
 
 
 def _one_step(deployment: Deployment, claim: Claim) -> None:

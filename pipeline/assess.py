@@ -15,13 +15,12 @@ from classifiers.base import Busy, PostsFailed
 from classifiers.emergency import EmergencyFound, find_emergency
 from classifiers.model_folder import Bands
 from classifiers.signals import find_signal
-from pipeline import alarms
+from pipeline import alarms, taking
 from pipeline.deployment import Deployment
 from places.finder import find_place
 from places.services import by_general_code, choose
 from store import attention, content, intake, models, switches, work
 from store.tables import AssessmentRow, MentionRow, PlaceRow
-from store.types import now
 from store.work import Claim
 from vocabulary import GENERAL_CODES, Classification, Intent, Place, Sentiment, Urgency
 
@@ -44,36 +43,47 @@ class _Read:
 
 def assess_due(deployment: Deployment, *, worker: str) -> int:
     """Classify a batch of what waits; gives how many mentions were handled."""
-    with deployment.store.writing() as session:
+    with deployment.store.claiming() as session:
         claims = work.claim(session, KIND, worker=worker, limit=BATCH)
         batch = [_read(session, claim) for claim in claims]
     if not batch:
         return 0
     crashing.here("assess.claimed")
     confidence = deployment.serving.take_up()
-    try:
-        answers: Sequence[Classification | None] = deployment.classifier.classify([one.text for one in batch])
-    except Busy as err:
-        log.warning("%s", err)
-        with deployment.store.writing() as session:
-            work.give_back(session, [one.claim for one in batch])
+    with taking.keeping(deployment, claims):
+        answers = _answers(deployment, batch)
+    if answers is None:
+        taking.give_back(deployment, claims)
         return 0
-    except PostsFailed as err:
-        log.warning("%s", err)
-        answers = err.answers
-    except Exception as err:  # noqa: BLE001  a model may raise anything: it must hide no resident
-        log.warning("a batch of %d could not be classified: %s", len(batch), err)
-        answers = [_alone(deployment, one.text) for one in batch]
     with deployment.store.writing() as session:
+        held, understood = work.ours(session, claims), []
         for one, answer in zip(batch, answers, strict=True):
+            if one.claim not in held:
+                continue  # asked for anew, or we stood still for so long that another reads it
             if answer is not None and _kept(session, deployment, one, answer, confidence):
-                work.finish(session, [one.claim])
+                understood.append(one.claim)
             else:
                 _not_understood(session, one)
+        work.finish(session, understood)
         crashing.here("assess.kept")
     crashing.here("assess.committed")
     _read_beside(deployment, batch, answers)
     return len(batch)
+
+
+def _answers(deployment: Deployment, batch: Sequence[_Read]) -> Sequence[Classification | None] | None:
+    """What the model says of each, None for what it failed on; None alone: there was no room for them."""
+    try:
+        return deployment.classifier.classify([one.text for one in batch])
+    except Busy as err:
+        log.warning("%s", err)
+        return None
+    except PostsFailed as err:
+        log.warning("%s", err)
+        return err.answers
+    except Exception as err:  # noqa: BLE001  a model may raise anything: it must hide no resident
+        log.warning("a batch of %d could not be classified: %s", len(batch), err)
+        return [_alone(deployment, one.text) for one in batch]
 
 
 def _read_beside(deployment: Deployment, batch: Sequence[_Read], answers: Sequence[Classification | None]) -> None:
@@ -130,7 +140,7 @@ def _not_understood(session: Session, one: _Read) -> None:
     if danger is not None:
         alarms.raise_alarm(session, row, reason=danger.reason, self_harm=danger.self_harm)
     if one.claim.attempt < TRIES:
-        work.later(session, one.claim, at=now() + work.wait_after(one.claim.attempt), error="the classifier failed")
+        work.later(session, one.claim, error="the classifier failed")
         return
     row.state = "quarantined"
     session.add(row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -51,6 +52,7 @@ class Deployment:
             self.calendar: Calendar = load_calendar(
                 settings.calendar.hours, settings.calendar.holidays, time_zone=settings.city.time_zone
             )
+        self.stopping = threading.Event()  #: this process is to end: nothing more is begun
         self._listeners: dict[str, Listener] = {}
         self._responders: dict[str, Responder] = {}
 

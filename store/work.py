@@ -170,20 +170,19 @@ def _oldest(name: str, which: ColumnElement[bool], by: Any, limit: int) -> CTE:
     return chosen.with_for_update(skip_locked=True).cte(name)
 
 
-def ours(session: Session, held: Claim) -> bool:
-    """Whether a claim still holds: first thing in a transaction that does the work of it.
+def ours(session: Session, claims: Sequence[Claim]) -> list[Claim]:
+    """Those that still hold: first thing in a transaction that does the work of them.
 
-    The row stays as it is until the transaction ends.
+    Their rows stay as they are until the transaction ends.
     """
-    query = select(WorkRow.id).where(WorkRow.id == held.work_id, WorkRow.fence == held.fence, LEASED)
-    return session.exec(query.with_for_update()).first() is not None
+    held = select(WorkRow.id).where(_held(claims)).order_by(col(WorkRow.id)).with_for_update()
+    kept = set(session.exec(held)) if claims else set()
+    return [one for one in claims if one.work_id in kept]
 
 
-def renew(session: Session, claims: Sequence[Claim]) -> list[Claim]:
-    """Lease once more what takes long; gives what was still ours."""
-    until = clock.moment(session) + LEASE
-    kept = _change(session, claims, lease_until=until)
-    return [held for held in claims if held.work_id in kept]
+def renew(session: Session, claims: Sequence[Claim]) -> None:
+    """Lease once more what takes long. What another transaction is about to finish is passed over."""
+    _change(session, claims, skip_locked=True, lease_until=clock.moment(session) + LEASE)
 
 
 def finish(session: Session, claims: Sequence[Claim]) -> int:
@@ -243,8 +242,7 @@ def _change(session: Session, claims: Sequence[Claim], *, skip_locked: bool = Fa
     """Change the rows that are still ours, in one statement; gives their ids."""
     if not claims:
         return set()
-    held = tuple_(col(WorkRow.id), col(WorkRow.fence)).in_([(one.work_id, one.fence) for one in claims])
-    which: ColumnElement[bool] = held & LEASED
+    which = _held(claims)
     if skip_locked:
         free = select(WorkRow.id).where(which).with_for_update(skip_locked=True).cte("free")
         which = col(WorkRow.id).in_(select(free.c.id))
@@ -256,6 +254,10 @@ def _change(session: Session, claims: Sequence[Claim], *, skip_locked: bool = Fa
         .execution_options(synchronize_session=False)
     )
     return set(changed.scalars())
+
+
+def _held(claims: Sequence[Claim]) -> ColumnElement[bool]:
+    return tuple_(col(WorkRow.id), col(WorkRow.fence)).in_([(one.work_id, one.fence) for one in claims]) & LEASED
 
 
 def due_in(session: Session, *, at: datetime | None = None) -> int:

@@ -19,9 +19,9 @@ def claimed(
     return work.claim(session, "assess", worker=worker, limit=limit, at=now() + after)
 
 
-def row(session: Session) -> WorkRow:
+def row(session: Session, work_id: int | None = None) -> WorkRow:
     session.expire_all()
-    return session.exec(select(WorkRow)).one()
+    return session.get_one(WorkRow, work_id) if work_id else session.exec(select(WorkRow)).one()
 
 
 LAPSED = work.LEASE + timedelta(seconds=1)
@@ -197,8 +197,12 @@ def test_a_lease_is_renewed_for_what_is_still_ours(city_store: Store) -> None:
         page = claimed(session)
         work.put(session, "assess", page[0].ref)
 
-        assert work.renew(session, page) == page[1:]
-        assert [work.ours(session, held) for held in page] == [False, True]
+        was = session.get_one(WorkRow, page[1].work_id).lease_until
+        work.renew(session, page)
+
+        assert work.ours(session, page) == page[1:]
+        assert (row(session, page[1].work_id).lease_until or now()) > (was or now())
+        assert row(session, page[0].work_id).lease_until is None
 
 
 def test_a_lane_is_worked_on_by_one_at_a_time(city_store: Store) -> None:
