@@ -100,6 +100,13 @@ class Sending(Table):
     settle: Span = timedelta(seconds=90)
 
 
+class Audit(Table):
+    """How it can be shown later that nobody changed the log."""
+
+    checkpoints: Path = Path("audit.checkpoints")
+    checkpoint_every: Span = timedelta(hours=1)
+
+
 class Alarms(Table):
     """Who hears of an emergency; apprise URLs."""
 
@@ -197,6 +204,7 @@ class Settings(Table):
     api: Api = Api()
     approval: Approval = Approval()
     sending: Sending = Sending()
+    audit: Audit = Audit()
     alarms: Alarms = Alarms()
     classifier: Classifier = Classifier()
     accounts: dict[str, Account] = Field(default_factory=dict)
@@ -310,6 +318,7 @@ def _rooted(settings: Settings) -> Settings:
     holidays = settings.calendar.holidays
     if holidays is not None and (folder / holidays).is_file():
         changed["calendar"] = settings.calendar.model_copy(update={"holidays": folder / holidays})
+    changed["audit"] = settings.audit.model_copy(update={"checkpoints": folder / settings.audit.checkpoints})
     heads = {head: _model_rooted(one, folder) for head, one in settings.classifier.heads.items()}
     changed["classifier"] = settings.classifier.model_copy(update={"heads": heads})
     return settings.model_copy(update=changed)

@@ -1,4 +1,4 @@
-"""Running Harken: ``run``, ``web``, ``worker``, ``init``, ``doctor``, ``db upgrade``, ``verify-audit``."""
+"""Running Harken: ``run``, ``web``, ``worker``, ``init``, ``doctor``, ``db upgrade``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ def add_to(app: typer.Typer) -> None:
     app.command()(worker)
     app.command()(init)
     app.command()(doctor)
-    app.command("verify-audit")(verify_audit)
     database = typer.Typer(help="The database's schema.", no_args_is_help=True)
     database.command("upgrade")(upgrade)
     app.add_typer(database, name="db")
@@ -164,16 +163,3 @@ def upgrade(config: Config = DEFAULT) -> None:
 
     deployment = opened(config, migrating=True)
     typer.echo(f"schema {migrate.current(deployment.store)}")
-
-
-def verify_audit(config: Config = DEFAULT) -> None:
-    """Walk the audit chain; exit 1 and name the first bad entry if it does not hold."""
-    from store import audit
-
-    with opened(config).store.reading() as session:
-        verdict = audit.verify(session)
-    if verdict.holds:
-        typer.echo(f"{verdict.entries} entries, every one in its place; the chain ends in {verdict.head}")
-        return
-    typer.echo(f"entry {verdict.first_bad} is bad: {verdict.why}; {verdict.entries} before it hold", err=True)
-    raise typer.Exit(1)

@@ -28,6 +28,7 @@ from store.types import now
 
 #: Before what is signed, so that a signature over a line can never pass for one over something else.
 PURPOSE = b"harken checkpoint of the audit log\n"
+TORN = "it is cut short"
 
 
 class BadCheckpoints(HarkenError):
@@ -81,6 +82,11 @@ class Seen:
     why: str = ""
 
     @property
+    def is_torn(self) -> bool:
+        """Whether only the end of the last line is missing, as a power cut leaves it; the next checkpoint mends it."""
+        return self.why == TORN
+
+    @property
     def newest(self) -> Checkpoint | None:
         """The last good line."""
         return self.checkpoints[-1] if self.checkpoints else None
@@ -114,15 +120,33 @@ class Checkpoints:
     key_file: Path  #: Ed25519, PEM; nobody else may read it
     public_file: Path  #: its public half, to be given to whoever checks
 
-    def read(self, public: Ed25519PublicKey | None = None) -> Seen:
+    @property
+    def is_begun(self) -> bool:
+        """Whether there ever was a checkpoint here, as far as can be seen."""
+        return self.file.exists() or self.key_file.exists() or self.public_file.exists()
+
+    def read(self, public: Ed25519PublicKey) -> Seen:
         """What the file says, up to its first bad line.
 
         Raises:
-            BadCheckpoints: there was a file, since there is a key, and it is gone; or it can't be read.
+            BadCheckpoints: the file is gone or can't be read.
         """
-        if not self.file.exists() and not self.key_file.exists() and not self.public_file.exists():
-            return Seen()
-        return seen_in(self._content(), public or self.public_key())
+        return seen_in(self._content(), public)
+
+    def newest(self) -> Checkpoint | None:
+        """The last line.
+
+        Raises:
+            BadCheckpoints: the file is gone, or its last line is not ours.
+            ConfigError: the key can't be read.
+        """
+        if not self.is_begun:
+            return None
+        self.make()
+        seen = seen_in(self._content(), self.public_key(), newest_only=True)
+        if seen.bad_line is not None and not seen.is_torn:
+            raise BadCheckpoints(f"{self.file}, line {seen.bad_line}: {seen.why}")
+        return seen.newest
 
     def write(self, store: Store, *, restored: str = "") -> Checkpoint:
         """Sign what the log is now, unless nothing came after the last line; gives the newest line.
@@ -164,10 +188,6 @@ class Checkpoints:
             ConfigError: it is not there or no Ed25519 key.
         """
         return read_public_key(self.public_file)
-
-    def sign(self, purpose: bytes, said: bytes) -> bytes:
-        """A signature of this deployment over something else than a checkpoint."""
-        return self._private_key().sign(purpose + said)
 
     def make(self) -> None:
         """Make the empty file and the keys, if there are none; the file first, so that a key without it tells on it.
@@ -302,7 +322,7 @@ def seen_in(content: str, key: Ed25519PublicKey, *, newest_only: bool = False) -
         good.append(found)
         before = audit.sha(line)
     if torn:
-        return Seen(checkpoints=tuple(good), bad_line=len(lines) + 1, why="it is cut short")
+        return Seen(checkpoints=tuple(good), bad_line=len(lines) + 1, why=TORN)
     return Seen(checkpoints=tuple(good))
 
 

@@ -187,13 +187,13 @@ def default_of(field: FieldInfo) -> str:
         return "needed"
     value = field.get_default(call_default_factory=True)
     if isinstance(value, timedelta):
-        iso = {5: "PT5S", 90: "PT90S", 60: "PT1M", 120: "PT2M", 300: "PT5M", 600: "PT10M", 86400: "PT24H"}
+        iso = {5: "PT5S", 90: "PT90S", 60: "PT1M", 120: "PT2M", 300: "PT5M", 600: "PT10M", 3600: "PT1H", 86400: "PT24H"}
         return f"`{iso.get(round(value.total_seconds()), f'P{value.days}D')}`"
     if value is None or value in ("", {}):
         return "nothing"
     if isinstance(value, dict):
         return "`{ " + ", ".join(f'{key} = "{one}"' for key, one in value.items()) + " }`"
-    shown = json.dumps(value)
+    shown = json.dumps(value, default=str)
     return f"`{shown.removesuffix('.0')}`"
 
 
