@@ -1,10 +1,13 @@
 """The one place where words live, so that they can be sealed, held or disposed of."""
 
+from collections.abc import Sequence
+
 from sqlmodel import Session, col, select
 
 from store import audit
 from store.tables import ContentRow
 from store.types import now
+from vocabulary import Media
 
 #: A post's words beyond this are cut in the working copy; the raw payload keeps all.
 MAX_TEXT = 100_000
@@ -13,6 +16,11 @@ MAX_TEXT = 100_000
 def storable(text: str) -> str:
     """A text that every database takes: no NUL, no lone surrogate, bounded. The raw bytes keep what was there."""
     return text[:MAX_TEXT].replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def shown(media: Sequence[Media]) -> list[dict[str, str]] | None:
+    """Photos and films as they are kept; None for none."""
+    return [{"kind": one.kind, "url": one.url, "alt": storable(one.alt)} for one in media] or None
 
 
 def keep(

@@ -1,26 +1,35 @@
-"""Taking in a page: mentions once each, edits as revisions, deletions as tombstones, our own posts as outbound."""
+"""Taking in a page: mentions once each, edits as revisions, deletions as tombstones, our own posts as outbound.
 
-from collections.abc import Sequence
+The statements that store a page's new posts all at once are in ``store.pages``.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from sqlalchemy import and_, func, or_, update
-from sqlalchemy.exc import OperationalError, StatementError
+from sqlalchemy.exc import InterfaceError, OperationalError, StatementError
 from sqlmodel import Session, col, select
 
-from store import attention, audit, content, outbound, ranges, requests, work
+from store import audit, content, outbound, pages, quarantine, ranges, requests, work
 from store.tables import (
     AccountRow,
     ContentRow,
     ConversationRow,
     DraftRow,
-    IdentityRow,
     MentionRevisionRow,
     MentionRow,
     MentionSourceRow,
 )
 from store.types import now
-from vocabulary import Author, Edit, Mention, OwnPost, Page, Unreadable
+from vocabulary import Edit, Mention, OwnPost, Page, Unreadable
+
+#: Posts that are stored together: as many as a platform's page holds, and never more than a statement can name.
+AT_ONCE = 500
+
+Heard = Mention | OwnPost
+CountsOnly = Callable[[Mention], bool]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -53,45 +62,125 @@ def take_page(
 
     The order within a thread is the order of time, whatever order the platform served.
     """
+    answered_since = now() - reply_within
+
+    def counts_only(mention: Mention) -> bool:
+        return not answerable or mention.posted_at < answered_since
+
     taken = Taken(collected=len(page.mentions))
-    outgoing = {post.post_id: post for post in page.own_posts}
-    heard: list[Mention | OwnPost] = [*page.mentions, *outgoing.values()]
-    for item in sorted(heard, key=lambda one: (one.posted_at, one.post_id)):
-        try:
-            with session.begin_nested():
-                if isinstance(item, Mention):
-                    _take_mention(session, account, item, taken, reply_within=reply_within, answerable=answerable)
-                elif outbound.take(session, account, item):
-                    taken.own += 1
-        except (StatementError, ValueError) as err:  # set aside by itself, or its page could never be stored
-            taken.unreadable += _quarantine(session, account, source, _not_storable(item, err))
+    for run in _runs(page):
+        taken.add(_take(session, account, source, run, counts_only))
     for edit in page.edits:
         taken.edited += revise(session, account.platform, edit)
     for post_id in page.deletions:
         taken.deleted += forget(session, account.platform, post_id)
     for lost in page.unreadable:
-        taken.unreadable += _quarantine(session, account, source, lost)
+        taken.unreadable += quarantine.keep(session, account, source, lost)
     return taken
 
 
-def _not_storable(item: Mention | OwnPost, err: Exception) -> Unreadable:
-    """A post that no row takes; the database's own trouble is not the post's."""
-    if isinstance(err, OperationalError):
-        raise err
+def _runs(page: Page) -> Iterator[list[Heard]]:
+    """What the page holds in the order of time, cut where posts of ours stand between others'."""
+    outgoing = {post.post_id: post for post in page.own_posts}
+    heard: list[Heard] = sorted([*page.mentions, *outgoing.values()], key=lambda one: (one.posted_at, one.post_id))
+    for _, alike in groupby(heard, key=lambda one: (type(one), one.platform)):
+        run = list(alike)
+        for start in range(0, len(run), AT_ONCE):
+            yield run[start : start + AT_ONCE]
+
+
+def _take(session: Session, account: AccountRow, source: str, run: Sequence[Heard], counts_only: CountsOnly) -> Taken:
+    """Store some posts; where no row takes one of them, each by itself, so that it alone is set aside."""
+    try:
+        with session.begin_nested():
+            return _take_run(session, account, run, counts_only)
+    except (StatementError, ValueError) as err:
+        if isinstance(err, OperationalError | InterfaceError):  # the database's own trouble is not the post's
+            raise
+        if len(run) == 1:
+            return Taken(unreadable=quarantine.keep(session, account, source, _not_storable(run[0], err)))
+    taken = Taken()
+    for item in run:
+        taken.add(_take(session, account, source, [item], counts_only))
+    return taken
+
+
+def _not_storable(item: Heard, err: Exception) -> Unreadable:
     raw = (item.raw if isinstance(item, Mention) else b"") or item.post_id.encode("utf-8", "replace")
     return Unreadable(raw=raw, why=f"it can't be stored ({type(err).__name__})")
 
 
+def _take_run(session: Session, account: AccountRow, run: Sequence[Heard], counts_only: CountsOnly) -> Taken:
+    mentions = [item for item in run if isinstance(item, Mention)]
+    if mentions:
+        return _take_mentions(session, account, mentions, counts_only)
+    return Taken(own=sum(outbound.take(session, account, item) for item in run if isinstance(item, OwnPost)))
+
+
+def _take_mentions(
+    session: Session, account: AccountRow, mentions: Sequence[Mention], counts_only: CountsOnly
+) -> Taken:
+    """Posts of one platform, in the order of time: what is new together, what says nothing new hardly at all.
+
+    What we have and reads otherwise now, or is on the page in another version too, is looked at by itself.
+    """
+    taken = Taken()
+    have = pages.known_among(session, mentions[0].platform, (name for one in mentions for name in _names(one)))
+    heard: list[tuple[int, Mention]] = []
+    fresh: list[Mention] = []
+    touched: set[str] = set()  # names of posts that this page has made or changed: of them ``have`` knows nothing
+
+    def store_fresh() -> None:
+        heard.extend(zip(_add(session, fresh, counts_only, taken), fresh, strict=True))
+        fresh.clear()
+
+    for mention in mentions:
+        names = _names(mention)
+        known_as = next((have[name] for name in names if name in have), None)
+        if touched.isdisjoint(names):
+            if known_as is None:
+                fresh.append(mention)
+                touched.update(names)
+                continue
+            if known_as.says_the_same(mention):
+                heard.append((known_as.mention_id, mention))
+                continue
+            touched |= {known_as.post_id, known_as.current_post_id}
+        touched.update(names)
+        store_fresh()
+        row = next(row for name in names if (row := known(session, mention.platform, name)) is not None)
+        taken.edited += _apply_revision(session, row, mention)
+        heard.append((row.id, mention))
+    store_fresh()
+    session.flush()
+    pages.note_sources(session, account.id, heard)
+    return taken
+
+
+def _names(mention: Mention) -> tuple[str, ...]:
+    return (mention.post_id, *mention.edited_from)
+
+
+def _add(session: Session, mentions: Sequence[Mention], counts_only: CountsOnly, taken: Taken) -> list[int]:
+    """Store new posts and ask for their assessment; what we answered before we heard it is settled at once."""
+    if not mentions:
+        return []
+    ids = pages.add(session, mentions, counts_only=counts_only)
+    work.put_new(session, "assess", ids)
+    answered = pages.answered_among(session, mentions[0].platform, [mention.post_id for mention in mentions])
+    for mention_id, mention in zip(ids, mentions, strict=True):
+        if mention.post_id in answered:
+            outbound.settle_if_answered(session, session.get_one(MentionRow, mention_id), mention.post_id)
+    taken.new += len(ids)
+    taken.mention_ids += ids
+    return ids
+
+
 def known(session: Session, platform: str, post_id: str) -> MentionRow | None:
     """The mention under any id it ever had: on X each edit gave it another."""
-    own = col(MentionRow.post_id) == post_id
-    earlier = select(MentionRevisionRow.mention_id).where(MentionRevisionRow.post_id == post_id)
-    later = or_(col(MentionRow.current_post_id) == post_id, col(MentionRow.id).in_(earlier))
-    for condition in (own, later):  # nearly always the first, by its unique index
-        row = session.exec(select(MentionRow).where(MentionRow.platform == platform, condition)).first()
-        if row is not None:
-            return row
-    return None
+    session.flush()
+    found = pages.known_among(session, platform, [post_id]).get(post_id)
+    return None if found is None else session.get(MentionRow, found.mention_id)
 
 
 def conversation(session: Session, platform: str, key: str) -> ConversationRow:
@@ -103,80 +192,6 @@ def conversation(session: Session, platform: str, key: str) -> ConversationRow:
         session.add(row)
         session.flush()
     return row
-
-
-def identity(session: Session, platform: str, author: Author | None) -> IdentityRow | None:
-    """The author's row; a handle that changed is brought up to date. None for an unknown author."""
-    if author is None:
-        return None
-    query = select(IdentityRow).where(
-        IdentityRow.platform == platform, IdentityRow.platform_user_id == author.platform_user_id
-    )
-    row = session.exec(query).first()
-    if row is None:
-        row = IdentityRow(platform=platform, platform_user_id=author.platform_user_id)
-    row.handle, row.name = content.storable(author.handle)[:200], content.storable(author.name)[:200]
-    session.add(row)
-    session.flush()
-    return row
-
-
-def _take_mention(
-    session: Session, account: AccountRow, mention: Mention, taken: Taken, *, reply_within: timedelta, answerable: bool
-) -> None:
-    row = known(session, mention.platform, mention.post_id)
-    for earlier in mention.edited_from if row is None else ():
-        row = row or known(session, mention.platform, earlier)
-    if row is not None:
-        taken.edited += _apply_revision(session, row, mention)
-    else:
-        row = _new_mention(session, mention, reply_within=reply_within, answerable=answerable)
-        taken.new += 1
-        taken.mention_ids.append(row.id)
-    if session.get(MentionSourceRow, (row.id, account.id, mention.heard_how.value)) is None:
-        session.add(MentionSourceRow(mention_id=row.id, account_id=account.id, heard_how=mention.heard_how.value))
-        session.flush()
-
-
-def _new_mention(session: Session, mention: Mention, *, reply_within: timedelta, answerable: bool) -> MentionRow:
-    thread = conversation(session, mention.platform, mention.conversation_key)
-    thread.last_seq += 1
-    author = identity(session, mention.platform, mention.author)
-    words_id = content.keep(session, "post", mention.text, media=_media(mention))
-    raw_id = content.keep(session, "raw", raw=mention.raw, derived_from=words_id) if mention.raw else None
-    row = MentionRow(
-        platform=mention.platform,
-        post_id=mention.post_id,
-        current_post_id=mention.post_id,
-        conversation_id=thread.id,
-        identity_id=author.id if author else None,
-        content_id=words_id,
-        raw_id=raw_id,
-        url=mention.url,
-        in_reply_to=mention.in_reply_to,
-        quoted_post_id=mention.quoted_post_id,
-        visibility=mention.visibility.value,
-        language=mention.language,
-        addresses_us=mention.addresses_us,
-        posted_at=mention.posted_at,
-        historic=not answerable or mention.posted_at < now() - reply_within,
-        seq=thread.last_seq,
-        rev_hash=mention.rev_hash,
-    )
-    session.add(row)
-    session.flush()
-    session.add(
-        MentionRevisionRow(
-            mention_id=row.id, rev=1, rev_hash=row.rev_hash, post_id=mention.post_id, content_id=words_id
-        )
-    )
-    work.put(session, "assess", row.id)
-    outbound.settle_if_answered(session, row, row.post_id)
-    return row
-
-
-def _media(mention: Mention) -> list[dict[str, str]] | None:
-    return [{"kind": m.kind, "url": m.url, "alt": content.storable(m.alt)} for m in mention.media] or None
 
 
 def revise(session: Session, platform: str, edit: Edit) -> int:
@@ -198,7 +213,9 @@ def _apply_revision(session: Session, row: MentionRow, mention: Mention) -> int:
         outbound.settle_if_answered(session, row, mention.post_id)
     if mention.rev_hash == row.rev_hash:
         return 0
-    words_id = content.keep(session, "post", mention.text, media=_media(mention), derived_from=row.content_id)
+    words_id = content.keep(
+        session, "post", mention.text, media=content.shown(mention.media), derived_from=row.content_id
+    )
     thread = session.get_one(ConversationRow, row.conversation_id)
     thread.last_seq += 1
     row.rev, row.rev_hash, row.seq = row.rev + 1, mention.rev_hash, thread.last_seq
@@ -245,23 +262,6 @@ def forget(session: Session, platform: str, post_id: str) -> int:
     for draft in session.exec(live).all():
         outbound.stop(session, draft, state="cancelled", why="the post was deleted on its platform", by="system")
         requests.cancel_if_unfiled(session, draft.request_id, by="system")
-    return 1
-
-
-def _quarantine(session: Session, account: AccountRow, source: str, item: Unreadable) -> int:
-    """Keep what we could not read, once, with its bytes."""
-    ref = f"{account.name}:{source}:{audit.sha(item.raw.decode('utf-8', 'replace'))[:24]}"
-    if attention.still_open(session, "unreadable", ref) is not None:
-        return 0
-    attention.raise_(
-        session,
-        kind="unreadable",
-        ref=ref,
-        account_id=account.id,
-        content_id=content.keep(session, "raw", raw=item.raw),
-        summary=f"{account.name}: an item of {source} could not be read: {item.why}",
-        remedy="replay it after an upgrade that reads it, or discard it",
-    )
     return 1
 
 

@@ -29,7 +29,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
 
 from crashing import paced
-from store import attention, clock
+from store import attention, clock, rows, wakeups
 from store.tables import WorkRow
 from store.types import now
 
@@ -40,8 +40,6 @@ FIRST_WAIT = paced(timedelta(seconds=5))
 LONGEST_WAIT = paced(timedelta(minutes=10))
 KEPT = timedelta(days=1)  #: how long what was done can still be seen
 PRUNED_AT_ONCE = 5_000
-#: The session's note of the kinds for which something was asked that is due now; ``Store.writing`` wakes for them.
-ASKED = "asked_for"
 
 # Written into the statements, not bound to them: only so do they use the indexes of unfinished rows.
 READY = col(WorkRow.state) == literal_column("'ready'")
@@ -109,7 +107,17 @@ def put_all(
         wanted,
     )
     if not_before is None or not_before <= now():
-        session.info.setdefault(ASKED, set()).add(kind)
+        session.info.setdefault(wakeups.ASKED, set()).add(kind)
+
+
+def put_new(session: Session, kind: str, refs: Sequence[int]) -> None:
+    """Ask for what was made this moment, so that nobody can have asked for it: at a third of the price."""
+    due = clock.read(session)
+    usual = {"kind": kind, "state": "ready", "attempt": 0, "fence": 0, "not_before": due, "created_at": due}
+    put = rows.insert(session, WorkRow, [{**usual, "ref": str(ref)} for ref in refs], unless_there=True)
+    if put < len(refs):
+        put_all(session, kind, refs)
+    session.info.setdefault(wakeups.ASKED, set()).add(kind)
 
 
 def claim(

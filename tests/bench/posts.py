@@ -17,9 +17,10 @@ TRAINING = Path(__file__).parents[2] / "classifiers" / "training"
 def texts(count: int) -> list[str]:
     """So many posts, repeated once they run out."""
     own = [
-        json.loads(line)["text"]
+        read["text"]
         for path in sorted(TRAINING.glob("*.jsonl"))
         for line in path.read_text(encoding="utf-8").splitlines()
+        if "text" in (read := json.loads(line))  # of posts that are not ours to keep there are only the answers
     ]
     return list(islice(cycle(own), count))
 
@@ -29,6 +30,7 @@ def mentions(count: int, *, first_id: int = 1_000_000) -> Iterator[Mention]:
     moment = now()
     for number, text in enumerate(texts(count)):
         root = number - (number % 4 == 3)
+        who = number % max(count // 3, 1)
         yield Mention(
             platform="x",
             post_id=str(first_id + number),
@@ -37,7 +39,7 @@ def mentions(count: int, *, first_id: int = 1_000_000) -> Iterator[Mention]:
             text=text,
             posted_at=moment - timedelta(seconds=count - number),
             heard_how=HeardHow.MENTION,
-            author=Author(platform_user_id=f"u{number % max(count // 3, 1)}", handle=f"r{number}", name="A Resident"),
-            url=f"https://x.com/r{number}/status/{first_id + number}",
+            author=Author(platform_user_id=f"u{who}", handle=f"r{who}", name="A Resident"),
+            url=f"https://x.com/r{who}/status/{first_id + number}",
             raw=json.dumps({"id": str(first_id + number), "text": text, "lang": "en"}).encode(),
         )
