@@ -1,6 +1,6 @@
 """Whose clock counts: the database's, which all who share a store see; SQLite has none but its process's."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, DateTime, func, select
 from sqlmodel import Session
@@ -26,3 +26,22 @@ def read(session: Session) -> datetime:
         return now()
     told: datetime = session.execute(select(func.statement_timestamp(type_=UtcDateTime()))).scalar_one()
     return told
+
+
+class Watch:
+    """Notices that the store's clock was set back, by the clock of this process that nobody can set."""
+
+    def __init__(self) -> None:
+        self._last: tuple[datetime, float] | None = None
+
+    def set_back(self, told: datetime, since_start: float) -> timedelta:
+        """By how much since the last look; zero, or less where it was set forward or this machine slept.
+
+        Args:
+            told: by the store's clock.
+            since_start: seconds, by ``time.monotonic``.
+        """
+        before, self._last = self._last, (told, since_start)
+        if before is None:
+            return timedelta(0)
+        return timedelta(seconds=since_start - before[1]) - (told - before[0])

@@ -1,8 +1,9 @@
 """Opening the store: SQLite as a careful single file, or PostgreSQL by its URL."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlmodel import Session
 
 import crashing
 from errors import ConfigError
+from store import wakeups
 
 #: How long one waits for another's lock before the database counts as busy, on both stores.
 BUSY_TIMEOUT_MS = 10_000
@@ -41,6 +43,7 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._checked_first = ContextVar[Callable[[Session], None] | None]("checked_first", default=None)
         if self.is_sqlite:
             self._reader, self._writer = engine, engine.execution_options(begin="BEGIN IMMEDIATE")
         else:  # whatever the server's defaults are
@@ -65,7 +68,20 @@ class Store:
         with self.claiming() as session:
             if not self.is_sqlite:
                 session.execute(text(ONE_WRITER))
+            if (check := self._checked_first.get()) is not None:
+                check(session)
             yield session
+            if not self.is_sqlite and (asked := session.info.get(wakeups.ASKED)):
+                wakeups.ask(session, asked)
+
+    @contextmanager
+    def checking(self, check: Callable[[Session], None]) -> Iterator[None]:
+        """Begin each transaction that this thread writes in meanwhile with a check, which may raise."""
+        before = self._checked_first.set(check)
+        try:
+            yield
+        finally:
+            self._checked_first.reset(before)
 
     @contextmanager
     def claiming(self) -> Iterator[Session]:
@@ -79,6 +95,13 @@ class Store:
             session.flush()
             crashing.here("store.committing")
         crashing.here("store.committed")
+
+    def take_time(self, session: Session) -> None:
+        """Let a transaction last as long as it takes: for what copies, checks or backs up everything."""
+        if not self.is_sqlite:
+            session.connection().exec_driver_sql(
+                "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
+            )
 
     @property
     def is_sqlite(self) -> bool:

@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from errors import ConfigError
+from store import wakeups
 from store.engine import Store
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -30,6 +31,8 @@ def upgrade(store: Store) -> None:
     """Bring the schema to the newest version; two processes at once are harmless."""
     with _alone(store):
         command.upgrade(config(store), "head")
+        if not store.is_sqlite:
+            wakeups.lay(store)
 
 
 def current(store: Store) -> str | None:
@@ -45,6 +48,13 @@ def newest() -> str | None:
     return ScriptDirectory.from_config(made).get_current_head()
 
 
+def known() -> frozenset[str]:
+    """Every version of the schema that the code knows the way from."""
+    made = Config()
+    made.set_main_option("script_location", str(FOLDER))
+    return frozenset(script.revision for script in ScriptDirectory.from_config(made).walk_revisions())
+
+
 def check(store: Store) -> None:
     """Refuse an old or a newer schema, with the command to run.
 
@@ -56,6 +66,8 @@ def check(store: Store) -> None:
         raise ConfigError(
             f"the database has schema {have or 'none'}, this version needs {want}: run `harken db upgrade`"
         )
+    if not store.is_sqlite:
+        wakeups.check(store)
 
 
 @contextmanager
