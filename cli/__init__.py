@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from cli import demo, learning, listening, people, reading, records, running, trying
+from cli import demo, learning, listening, people, reading, records, running, storing, trying
 from errors import HarkenError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ listening.add_to(app)
 reading.add_to(app)
 people.add_to(app)
 records.add_to(app)
+storing.add_to(app)
 learning.add_to(app)
 trying.add_to(app)
 demo.add_to(app)
