@@ -75,10 +75,9 @@ def rules(store: Store) -> dict[str, list[str]]:
     """The CHECKs of each table and the text of each index, white space and quotes aside."""
     with store.engine.connect() as connection:
         if not store.is_sqlite:
-            return {
-                "checks": sorted(map(str, connection.exec_driver_sql(POSTGRESQL_CHECKS).all())),
-                "indexes": sorted(map(str, connection.exec_driver_sql(POSTGRESQL_INDEXES).all())),
-            }
+            asked = {"checks": POSTGRESQL_CHECKS, "indexes": POSTGRESQL_INDEXES}
+            found = {name: map(str, connection.exec_driver_sql(query).all()) for name, query in asked.items()}
+            return {name: sorted(row for row in rows if "procrastinate_" not in row) for name, rows in found.items()}
         rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
     return {
         name: sorted(found.strip(" ,") for found in re.findall(r"CONSTRAINT (ck_\w+ CHECK .*)", sql))
