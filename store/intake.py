@@ -148,7 +148,10 @@ def _take_mentions(
             touched |= {known_as.post_id, known_as.current_post_id}
         touched.update(names)
         store_fresh()
-        row = next(row for name in names if (row := known(session, mention.platform, name)) is not None)
+        row = next((row for name in names if (row := known(session, mention.platform, name)) is not None), None)
+        if row is None:  # only named as what another was before, and never heard by that name
+            fresh.append(mention)
+            continue
         taken.edited += _apply_revision(session, row, mention)
         heard.append((row.id, mention))
     store_fresh()
