@@ -12,6 +12,7 @@ from pipeline.deployment import Deployment
 from settings import Settings
 from store import attention, audit, checkpoints
 from store.audit import Verdict
+from store.backup import Manifest
 from store.checkpoints import BadCheckpoints, BrokenLog, Checkpoint, Checkpoints, Seen
 from store.engine import Store
 from store.types import now
@@ -86,6 +87,13 @@ def checkpoint(deployment: Deployment) -> Checkpoint:
         BrokenLog, BadCheckpoints, ConfigError: as they say; nothing is signed.
     """
     return checkpoints_of(deployment.settings).write(deployment.store)
+
+
+def note_backup(deployment: Deployment, made: Manifest, *, by: str) -> None:
+    """A copy of all residents' words left the store: the log says who took it, and which."""
+    with deployment.store.writing() as session:
+        hashes = {"backup": made.hash, "head": made.head}
+        audit.append(session, by=by, action="store.backed_up", subject=f"entry:{made.entries}", hashes=hashes)
 
 
 def checkpoint_if_due(deployment: Deployment) -> None:

@@ -189,6 +189,22 @@ class Checkpoints:
         """
         return read_public_key(self.public_file)
 
+    def fingerprint(self) -> str:
+        """The name of the key.
+
+        Raises:
+            ConfigError: it can't be read.
+        """
+        return fingerprint(self.public_key())
+
+    def sign(self, said: bytes) -> bytes:
+        """A signature over something else than a checkpoint, which begins by saying what it is.
+
+        Raises:
+            ConfigError: the key can't be made or read.
+        """
+        return self._private_key().sign(said)
+
     def make(self) -> None:
         """Make the empty file and the keys, if there are none; the file first, so that a key without it tells on it.
 
@@ -303,6 +319,15 @@ def fingerprint(key: Ed25519PublicKey) -> str:
     """A key's name, short enough to be written down: the first 16 bytes of its SHA-256, in hex."""
     raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
     return audit.sha(raw.hex())[:32]
+
+
+def is_signed(key: Ed25519PublicKey, signature: bytes, said: bytes) -> bool:
+    """Whether the owner of the key signed these bytes."""
+    try:
+        key.verify(signature, said)
+    except (InvalidSignature, TypeError, ValueError):
+        return False
+    return True
 
 
 def seen_in(content: str, key: Ed25519PublicKey, *, newest_only: bool = False) -> Seen:
