@@ -19,7 +19,7 @@ from pathlib import Path
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a model is a file of this repository, never a download
 
 from sandbox.running import running
-from tests.bench import classifying, served, stages
+from tests.bench import classifying, ingesting, served
 from tests.bench.figures import Figure, machine, table
 
 
@@ -32,7 +32,7 @@ def _whole(folder: Path) -> list[Figure]:
 #: Each is given a folder to write in.
 PARTS: dict[str, Callable[[Path], list[Figure]]] = {
     "classifier": lambda _: classifying.classifying(),
-    "ingest": stages.ingest,
+    "ingest": ingesting.ingest,
     "whole": _whole,
 }
 
