@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 
 from sqlalchemy.exc import DBAPIError
@@ -28,9 +29,15 @@ class Candidate:
     """
 
     def __init__(
-        self, store: Store, holder: str, *, elected: Callable[[], None], deposed: Callable[[], None], name: str = CLOCK
+        self,
+        store: Store,
+        holder: str,
+        *,
+        elected: Callable[[], None],
+        deposed: Callable[[], None],
+        lease: timedelta = LEASE,
     ) -> None:
-        self._store, self._holder, self._name = store, holder, name
+        self._store, self._holder, self._lease = store, holder, lease
         self._elected, self._deposed = elected, deposed
         self._term: Term | None = None
         self._until = 0.0
@@ -68,14 +75,14 @@ class Candidate:
         """
         term = self._term
         if term is None or not self.leading:
-            raise NotLeadingError(f"{self._holder} does not lead the {self._name}")
+            raise NotLeadingError(f"{self._holder} does not lead the {CLOCK}")
         with self._store.checking(partial(leader.must_hold, term=term)):
             yield
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             self.stand()
-            self._stopping.wait(LEASE.total_seconds() / 3)
+            self._stopping.wait(self._lease.total_seconds() / 3)
 
     def stand(self) -> None:
         """One try to become leader, or to stay it."""
@@ -83,9 +90,9 @@ class Candidate:
         try:
             with self._store.claiming() as session:
                 term = self._term
-                if term is not None and not leader.renew(session, term):
+                if term is not None and not leader.renew(session, term, lease=self._lease):
                     term = None
-                term = term or leader.stand(session, self._name, holder=self._holder)
+                term = term or leader.stand(session, CLOCK, holder=self._holder, lease=self._lease)
         except DBAPIError as err:
             log.warning("could not stand for leader: %s", type(err.orig).__name__)
             if self._term is not None and not self.leading:
@@ -94,7 +101,7 @@ class Candidate:
         if self._term is not None and term != self._term:
             self._lose()
         if term is not None:
-            before, self._term, self._until = self._term, term, began + LEASE.total_seconds()
+            before, self._term, self._until = self._term, term, began + self._lease.total_seconds()
             if before is None:
                 log.info("the clock runs here from now on", extra={"epoch": term.epoch})
                 self._elected()

@@ -32,33 +32,33 @@ class Term:
     epoch: int  #: rises with every change of hands
 
 
-def stand(session: Session, name: str, *, holder: str) -> Term | None:
+def stand(session: Session, name: str, *, holder: str, lease: timedelta = LEASE) -> Term | None:
     """Lead, unless somebody does: None then.
 
     A lease that ends later than one given now was given before the clock was set back, and binds nobody for so long.
     """
     moment = clock.moment(session)
     make = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = make(LeaderRow).values(name=name, holder=holder, epoch=1, lease_until=moment + LEASE)
+    statement = make(LeaderRow).values(name=name, holder=holder, epoch=1, lease_until=moment + lease)
     until = col(LeaderRow.lease_until)
     taken = session.execute(
         statement.on_conflict_do_update(
             index_elements=["name"],
-            set_={"holder": holder, "epoch": col(LeaderRow.epoch) + 1, "lease_until": moment + LEASE},
-            where=or_(until < moment, until > moment + 2 * LEASE),
+            set_={"holder": holder, "epoch": col(LeaderRow.epoch) + 1, "lease_until": moment + lease},
+            where=or_(until < moment, until > moment + 2 * lease),
         ).returning(col(LeaderRow.epoch))
     ).scalar()
     return None if taken is None else Term(name=name, holder=holder, epoch=taken)
 
 
-def renew(session: Session, term: Term) -> bool:
+def renew(session: Session, term: Term, *, lease: timedelta = LEASE) -> bool:
     """Stay leader; gives whether it still was. A lease that ended and that nobody took is taken up again."""
-    return _set_until(session, term, LEASE)
+    return _set_until(session, term, lease)
 
 
 def resign(session: Session, term: Term) -> None:
     """Let another lead at once."""
-    _set_until(session, term, -LEASE)
+    _set_until(session, term, timedelta(seconds=-1))
 
 
 def must_hold(session: Session, term: Term) -> None:

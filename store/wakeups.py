@@ -89,20 +89,19 @@ def lay(store: "Store") -> None:
     Raises:
         ConfigError: it is not installed.
     """
-    scripts = _scripts()
+    known = scripts()
     with store.engine.begin() as connection:
         there, noted = connection.execute(_SCHEMA).one()
         if there is None:
             from procrastinate.schema import SchemaManager
 
-            _run(connection, SchemaManager.get_schema())
-            _note(connection, scripts[-1])
+            _execute(connection, SchemaManager.get_schema())
+            _note(connection, known[-1])
             return
-    for script in scripts:
+    for script in known:
         if script.stem > (noted or ""):
             with store.engine.begin() as connection:
-                _run(connection, script.read_text(encoding="utf-8"))
-                _note(connection, script)
+                run(connection, script)
 
 
 def check(store: "Store") -> None:
@@ -111,7 +110,7 @@ def check(store: "Store") -> None:
     Raises:
         ConfigError: with the command to run.
     """
-    newest = _scripts()[-1].stem
+    newest = scripts()[-1].stem
     with store.engine.connect() as connection:
         noted = connection.execute(_SCHEMA).one()[1]
     if noted is None or noted < newest:  # a newer one serves an older library: its tables only ever gain
@@ -121,7 +120,12 @@ def check(store: "Store") -> None:
         )
 
 
-def _scripts() -> list[Path]:
+def scripts() -> list[Path]:
+    """Procrastinate's own migrations, the oldest first.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
     try:
         from procrastinate.schema import SchemaManager
     except ModuleNotFoundError as err:
@@ -131,7 +135,13 @@ def _scripts() -> list[Path]:
     return sorted(Path(SchemaManager.get_migrations_path()).glob("*.sql"))
 
 
-def _run(connection: Connection, script: str) -> None:
+def run(connection: Connection, script: Path) -> None:
+    """Run one of them, and note that."""
+    _execute(connection, script.read_text(encoding="utf-8"))
+    _note(connection, script)
+
+
+def _execute(connection: Connection, script: str) -> None:
     connection.execution_options(no_parameters=True).exec_driver_sql(script)
 
 
