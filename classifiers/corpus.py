@@ -207,7 +207,14 @@ def allowed(examples: Iterable[Example], exclude_terms: frozenset[str]) -> list[
 
 def without_copies(examples: Iterable[Example], keep_out: Iterable[Example]) -> list[Example]:
     """Those whose normalised text is in none of ``keep_out``: the sets overlap, and copies would flatter us."""
-    seen = {normalise(example.text).casefold() for example in keep_out}
+    return _not_among(examples, _folded(keep_out))
+
+
+def _folded(examples: Iterable[Example]) -> set[str]:
+    return {normalise(example.text).casefold() for example in examples}
+
+
+def _not_among(examples: Iterable[Example], seen: set[str]) -> list[Example]:
     return [example for example in examples if normalise(example.text).casefold() not in seen]
 
 
@@ -253,17 +260,24 @@ class Stage:
     shares: list[Share]
     epochs: int
     rate: float  #: highest learning rate of the encoder
-    after: tuple[
-        int, ...
-    ] = ()  #: it begins with the mean of what these stages ended with; without any, as the model is
+    after: tuple[int, ...] = ()  #: it begins with the mean of what these stages ended with; else where the model is
+    keeps_moods_of: int | None = None  #: of tweets it is to go on saying what the model said at this stage's end
 
 
-#: Of each stage: the encoder's highest rate, the stages it begins after, and how often an epoch sees each set.
-_RECIPE: tuple[tuple[float, tuple[int, ...], dict[str, float]], ...] = (
-    (
-        1e-4,
-        (),
-        {
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Planned:
+    """A stage by the names of what it learns."""
+
+    rate: float
+    after: tuple[int, ...] = ()
+    all_moods: bool = False  #: of our readers and writers too, not those of one post in three
+    shares: dict[str, float]  #: set -> how often an epoch sees it
+
+
+_RECIPE = (
+    _Planned(
+        rate=1e-4,
+        shares={
             "sentiment": 1,
             "sentiment_es": 3,
             "requests311": 2,
@@ -272,10 +286,10 @@ _RECIPE: tuple[tuple[float, tuple[int, ...], dict[str, float]], ...] = (
             "civic noise": 0.2,
         },
     ),
-    (
-        6e-5,
-        (0,),
-        {
+    _Planned(
+        rate=6e-5,
+        after=(0,),
+        shares={
             "intents": 3,
             "own": 2,
             "read": 2,
@@ -286,8 +300,22 @@ _RECIPE: tuple[tuple[float, tuple[int, ...], dict[str, float]], ...] = (
             "civic noise": 0.05,
         },
     ),
-    (6e-5, (0,), {"intents": 1, "own": 1, "read": 1, "requests311": 1, "sentiment": 0.6, "sentiment_es": 1.5}),
-    (4e-5, (1, 2), {"intents": 2, "own": 2, "read": 2, "requests311": 2, "sentiment": 0.3, "sentiment_es": 1}),
+    _Planned(
+        rate=6e-5,
+        after=(0,),
+        shares={"intents": 1, "own": 1, "read": 1, "requests311": 1, "sentiment": 0.6, "sentiment_es": 1.5},
+    ),
+    _Planned(
+        rate=4e-5,
+        after=(1, 2),
+        shares={"intents": 2, "own": 2, "read": 2, "requests311": 2, "sentiment": 0.3, "sentiment_es": 1},
+    ),
+    _Planned(
+        rate=5e-5,
+        after=(3,),
+        all_moods=True,
+        shares={"intents": 2, "own": 3, "read": 2, "requests311": 2, "sentiment": 0.6, "sentiment_es": 1},
+    ),
 )
 
 
@@ -296,53 +324,58 @@ def training_stages(
 ) -> list[Stage]:
     """First the large sets, each for its own head; then, from there and from the mean, what was read for all heads.
 
-    Two stages begin where the first one ended, both with some of the large sets too, the second with many tweets; the
-    last begins with the mean of the two.
+    Two stages begin where the first one ended, both with some of the large sets too, the second with many tweets; a
+    fourth begins with the mean of the two. Our readers judge mood by other rules than the tweets' did, and all of our
+    moods would cost the tweets 0.02: so the last stage alone learns all of them, and of tweets goes on saying what the
+    first one said.
 
     ``NEVER_SEEN`` stays out. ``leave_out_cities`` of requests311 do, to see how we do in a city that we never saw.
     """
-    kept_apart = [
-        *calibration_examples(data),
-        *read_part(data, "intents", "val"),
-        *read_part(data, "requests311", "val"),
-        *read_part(data, "sentiment", "val"),
-        *read_part(data, "sentiment_es", "val"),
-        *read_part(data, "airline", "val"),
-        *held_out_posts(),
-    ]
+    kept_apart = _folded(
+        [
+            *calibration_examples(data),
+            *read_part(data, "intents", "val"),
+            *read_part(data, "requests311", "val"),
+            *read_part(data, "sentiment", "val"),
+            *read_part(data, "sentiment_es", "val"),
+            *read_part(data, "airline", "val"),
+            *held_out_posts(),
+        ]
+    )
     civic = read_part(data, "civic_tweets", "train")
-    sentiment = read_part(data, "sentiment", "train")
-    moods = _few_moods if allowed(sentiment, exclude_terms) else list
     sets = {
-        "sentiment": sentiment,
+        "sentiment": read_part(data, "sentiment", "train"),
         "sentiment_es": read_part(data, "sentiment_es", "train"),
         "requests311": [one for one in read_part(data, "requests311", "train") if one.city not in leave_out_cities],
         "civic services": [one for one in civic if one.labels and "intent" not in one.labels],
         "civic noise": [one for one in civic if "intent" in one.labels],
-        "intents": moods(one for one in read_part(data, "intents", "train") if one.source != NEVER_SEEN),
-        "read": moods(read_posts(data)[0]),
-        "own": moods(own_posts()[0]),
+        "intents": [one for one in read_part(data, "intents", "train") if one.source != NEVER_SEEN],
+        "read": read_posts(data)[0],
+        "own": own_posts()[0],
     }
     if leave_out_cities:  # which city a request among these is of was not noted
         for name in ("intents", "read"):
             sets[name] = [one for one in sets[name] if one.source != "seeclickfix"]
-    learned = {name: without_copies(allowed(posts, exclude_terms), kept_apart) for name, posts in sets.items()}
+    learned = {name: _not_among(allowed(posts, exclude_terms), kept_apart) for name, posts in sets.items()}
+    few = {name: _few_moods(posts) for name, posts in learned.items() if name in {"intents", "read", "own"}}
+    thinned = learned | few if learned["sentiment"] else learned
     return [
         Stage(
-            shares=[Share(examples=learned[name], times=times) for name, times in shares.items()],
+            shares=[
+                Share(examples=(learned if stage.all_moods else thinned)[name], times=times)
+                for name, times in stage.shares.items()
+            ],
             epochs=1,
-            rate=rate,
-            after=after,
+            rate=stage.rate,
+            after=stage.after,
+            keeps_moods_of=0 if stage.all_moods and learned["sentiment"] else None,
         )
-        for rate, after, shares in _RECIPE
+        for stage in _RECIPE
     ]
 
 
 def _few_moods(examples: Iterable[Example]) -> list[Example]:
-    """The posts, two in three without their sentiment, by a hash of the text.
-
-    Our readers judge mood by other rules than those of the tweets; all of theirs cost the tweets' validation part 0.02.
-    """
+    """The posts, two in three without their sentiment, by a hash of the text."""
     return [one if _digest(one)[1] % 3 == 0 else _without(one, "sentiment") for one in examples]
 
 

@@ -4,6 +4,7 @@ Needs the extra ``train`` (torch, onnx) and the packages that ``classifiers/enco
 them: see ``classifiers/transformer.py``. What was tried, and what each trial gave: docs/decisions/0009.
 """
 
+import copy
 import hashlib
 import json
 import logging
@@ -42,6 +43,9 @@ POOL = 50  #: batches that are sorted by length together: little padding, and st
 UNLABELLED = -100
 FLOAT = 1  #: onnx.TensorProto.FLOAT
 
+TWEETS = frozenset({"sentiment", "sentiment_es"})
+SENTIMENT = list(HEADS).index("sentiment")
+
 HEAD_RATE = 1e-3
 PIECES_RATE = 0.5  #: of the encoder's rate: the table of pieces is large, and most of it is right
 WARM_UP = 0.06  #: share of a stage's steps
@@ -56,6 +60,7 @@ class Encoded:
 
     pieces: list[int]
     labels: tuple[int, ...]  #: one for each head, in the order of HEADS
+    tweet: bool = False  #: of a set of tweets whose mood alone is known
 
 
 def train(
@@ -147,7 +152,7 @@ class _Course:
         rng.shuffle(drawn)
         texts = [normalise(corpus.restyle(example, rng)) for example in drawn]
         encoded = [
-            Encoded(pieces=encoding.ids, labels=_label_numbers(example))
+            Encoded(pieces=encoding.ids, labels=_label_numbers(example), tweet=example.folder in TWEETS)
             for encoding, example in zip(self._tokenizer.encode_batch(texts), drawn, strict=True)
         ]
         batches: list[list[Encoded]] = []
@@ -213,6 +218,7 @@ class _Run:
         self._take_over("model", "averaged")
         self._ends: list[dict[str, Tensor]] = list(self._saved.get("ends", []))  #: averaged weights after each stage
         self._begun: list[dict[str, Tensor]] = []  #: those that the present stage began with
+        self._elder: JointModel | None = None  #: what the present stage keeps to, of tweets
 
     def begin(self, stage: Stage, *, steps: int) -> None:
         """A stage has its own learning rates, and its own place to begin."""
@@ -220,10 +226,20 @@ class _Run:
             self._model.load_state_dict(_mean([self._ends[number] for number in stage.after]))
             self._averaged = AveragedModel(self._model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGED))
         self._begun = [self._ends[number] for number in stage.after if number < len(self._ends)]
+        self._elder = self._as_it_was(stage.keeps_moods_of)
         optimizer, schedule = _optimizer(self._model, stage, steps)
         self._parts |= {"averaged": self._averaged, "optimizer": optimizer, "schedule": schedule}
         if self.passed < self._done < self.passed + steps:
             self._take_over("optimizer", "schedule")
+
+    def _as_it_was(self, number: int | None) -> JointModel | None:
+        """The model at a stage's end, to be asked and not to learn."""
+        if number is None or number >= len(self._ends):  # this stage was passed before the run was cut off
+            return None
+        elder: JointModel = copy.deepcopy(self._model)
+        elder.eval().requires_grad_(False)
+        elder.load_state_dict(self._ends[number])
+        return elder
 
     def learn(self, batch: Sequence[Encoded], weights: Sequence[Tensor]) -> None:
         """One step, unless it was made before."""
@@ -270,7 +286,7 @@ class _Run:
         self._model.train()
         self._parts["optimizer"].zero_grad(set_to_none=True)
         with _half(self.device):
-            loss = _loss(self._model, batch, weights, self.device)
+            loss = _loss(self._model, batch, weights, self.device, elder=self._elder)
         loss.backward()
         nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
         self._parts["optimizer"].step()
@@ -313,10 +329,21 @@ def _rate(step: int, steps: int) -> float:
     return min((step + 1) / warm_up, max(0.0, (steps - step) / max(1, steps - warm_up)))
 
 
-def _loss(model: JointModel, batch: Sequence[Encoded], weights: Sequence[Tensor], device: torch.device) -> Tensor:
-    """The sum over the heads of the mean over the posts that have a label for it."""
-    ids, mask = _padded([post.pieces for post in batch])
-    logits = model(ids.to(device), mask.to(device))[: len(HEADS)]
+def _loss(
+    model: JointModel,
+    batch: Sequence[Encoded],
+    weights: Sequence[Tensor],
+    device: torch.device,
+    *,
+    elder: JointModel | None = None,
+) -> Tensor:
+    """The sum over the heads of the mean over the posts that have a label for it.
+
+    With an ``elder``, also how far the model is from it in what it says of tweets' mood: what was learned first is not
+    forgotten over what is learned after ("learning without forgetting": Li and Hoiem 2016).
+    """
+    ids, mask = (part.to(device) for part in _padded([post.pieces for post in batch]))
+    logits = model(ids, mask)[: len(HEADS)]
     total = torch.zeros((), device=device)
     for number, (head_logits, weight) in enumerate(zip(logits, weights, strict=True)):
         wanted = torch.tensor([post.labels[number] for post in batch], device=device)
@@ -330,6 +357,12 @@ def _loss(model: JointModel, batch: Sequence[Encoded], weights: Sequence[Tensor]
                 label_smoothing=0.03,
             )
             total = total + mean * min(1.0, labelled / 8)  # two labels in a batch may not pull like thirty-two
+    tweets = [number for number, post in enumerate(batch) if post.tweet]
+    if elder is not None and tweets:
+        with torch.no_grad():
+            said = elder(ids[tweets], mask[tweets])[SENTIMENT].float().softmax(-1)
+        now = logits[SENTIMENT][tweets].float().log_softmax(-1)
+        total = total + nn.functional.kl_div(now, said, reduction="batchmean") * min(1.0, len(tweets) / 8)
     return total
 
 

@@ -112,6 +112,20 @@ def test_a_stage_begins_with_the_mean_of_others_and_the_mean_of_its_ends_is_kept
     assert all(torch.allclose(part, torch.full_like(part, 0.75)) for part in run.kept().parameters())
 
 
+def test_what_was_said_of_tweets_is_kept_to() -> None:
+    model, course = a_start()
+    elder, _ = a_start(seed=8)
+    model.eval(), elder.eval()
+    (batch,) = course.batches(1, 0)[:1]
+    tweets = [replace(post, tweet=True, labels=(train.UNLABELLED,) * len(HEADS)) for post in batch]
+
+    def loss(asked: JointModel) -> float:
+        return float(train._loss(model, tweets, course.weights[1], torch.device("cpu"), elder=asked))
+
+    assert loss(model) == pytest.approx(0, abs=1e-5)
+    assert loss(elder) > 1e-3
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("cut", [1, 2, 5, 6, 8])  # the stages have 2, 4 and 2 steps
 def test_a_run_that_was_cut_off_ends_as_one_that_was_not(tmp_path: Path, cut: int) -> None:
