@@ -11,24 +11,32 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from math import inf
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers import SchedulerNotRunningError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from analytics import answers, rollup
+from crashing import paced
 from errors import ConfigError
-from pipeline import learning, rounds
+from pipeline import learning, rounds, waking
 from pipeline.deployment import Deployment
-from store import idempotency, work
+from pipeline.leading import Candidate
+from pipeline.rounds import Stage
+from store import attention, clock, idempotency, wakeups, work
+from store.leader import NotLeadingError
 from store.types import now
 
 log = logging.getLogger(__name__)
 
-IDLE = 0.3  #: seconds between looks at the work rows when nothing wakes the worker
+TIDY_EVERY = paced(timedelta(seconds=15))
+CLOCK_BACK = timedelta(seconds=5)  #: clocks are mended by less than this all the time
 CRM_EVERY = timedelta(minutes=2)
 CRM_EVERY_ON_LOOPBACK = timedelta(seconds=3)
 ANSWERS_KEPT = timedelta(hours=24)  #: how long a write with an Idempotency-Key is answered as the first time
@@ -45,52 +53,37 @@ def count_all(deployment: Deployment) -> None:
         pass
 
 
-class Waker(Protocol):
-    """Wakes a worker early. Losing every call loses nothing: the work rows are looked at all the same."""
-
-    def wake(self) -> None:
-        """Something may be due."""
-        ...
-
-    def wait(self, seconds: float) -> None:
-        """Rest until woken, or so long."""
-        ...
-
-
-class InProcess(Waker):
-    """For one process on one machine."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-
-    def wake(self) -> None:
-        """Something may be due."""
-        self._event.set()
-
-    def wait(self, seconds: float) -> None:
-        """Rest until woken, or so long."""
-        self._event.wait(seconds)
-        self._event.clear()
-
-
 class Runner:
-    """The clock and the worker of one process, and the lookout: a call that hangs must keep no alarm from ringing."""
+    """The clock and the worker of one process, and the lookout: a call that hangs must keep no alarm from ringing.
+
+    On SQLite one process at a time is this. On PostgreSQL any number are: each works, and the leader's clock runs.
+    """
 
     def __init__(self, deployment: Deployment, *, polling: bool = True) -> None:
         self._deployment = deployment
-        self._waker: Waker = InProcess()
-        self._stopping = threading.Event()
-        both = {"worker": rounds.act, "lookout": rounds.understand}
+        self._store = deployment.store
+        self._waker = waking.waker(deployment)
+        self._watch = clock.Watch()
         self._workers = [
-            threading.Thread(target=self._work, args=(name, step), name=name, daemon=True)
-            for name, step in both.items()
+            threading.Thread(target=self._work, args=(stage,), name=stage.name, daemon=True) for stage in rounds.STAGES
         ]
-        self._busy = threading.Lock()
         self._role: IO[str] | None = None
-        pool = ThreadPoolExecutor(max_workers=max(2, len(deployment.accounts()) + 1))
+        pool = ThreadPoolExecutor(max_workers=max(3, len(deployment.accounts()) + 2))
         self._clock = BackgroundScheduler(executors={"default": pool}, timezone="UTC")
+        self._candidate: Candidate | None = None
+        if not self._store.is_sqlite:
+            self._candidate = Candidate(
+                self._store,
+                rounds.WORKER,
+                elected=partial(self._set_clock, "resume"),
+                deposed=partial(self._set_clock, "pause"),
+            )
         if polling:
             self._schedule()
+
+    def _set_clock(self, how: str) -> None:
+        with suppress(SchedulerNotRunningError):  # this process is about to end
+            getattr(self._clock, how)()
 
     def _schedule(self) -> None:
         for name, account in self._deployment.accounts().items():
@@ -100,17 +93,37 @@ class Runner:
             loopback = "127.0.0.1" in crm.base_url or "localhost" in crm.base_url
             self._every(CRM_EVERY_ON_LOOPBACK if loopback else CRM_EVERY, "poll crm", self._hear_crm)
         self._every(timedelta(seconds=5), "roll-ups", partial(count_all, self._deployment))
-        self._every(timedelta(hours=1), "old answers", self._prune)
+        self._every(TIDY_EVERY, "tidying", self._tidy)
+        self._every(timedelta(hours=1), "old rows", self._prune)
         self._every_night("learn", partial(learning.nightly, self._deployment))
 
+    def _tidy(self) -> None:
+        """See to what nobody waits for: a clock that was set back, and what dead processes left in the queue."""
+        with self._store.reading() as session:
+            back = self._watch.set_back(clock.read(session), time.monotonic())
+        if back > CLOCK_BACK:
+            log.warning("the clock was set back by %.0f s", back.total_seconds())
+            with self._store.writing() as session:
+                work.clock_set_back(session)
+                summary = f"the clock was set back by {back.total_seconds():.0f} seconds at {now():%F %T} UTC"
+                remedy = "see that the machine of the database keeps the time (NTP)"
+                attention.raise_(session, kind="clock", ref="set back", summary=summary, remedy=remedy)
+        if not self._store.is_sqlite:
+            with self._store.writing() as session:
+                wakeups.tidy(session)
+
     def _prune(self) -> None:
-        with self._deployment.store.writing() as session:
+        with self._store.writing() as session:
             idempotency.prune(session, before=now() - ANSWERS_KEPT)
+        done = work.PRUNED_AT_ONCE
+        while done == work.PRUNED_AT_ONCE and not self._deployment.stopping.is_set():
+            with self._store.writing() as session:
+                done = work.prune(session)
 
     def _every(self, span: timedelta, name: str, what: Callable[[], object]) -> None:
         """A late tick runs once, however many were missed; a round still running lets its tick pass."""
         self._clock.add_job(
-            self._guarded(name, what),
+            self._led(name, what),
             "interval",
             seconds=span.total_seconds(),
             id=name,
@@ -123,7 +136,7 @@ class Runner:
     def _every_night(self, name: str, what: Callable[[], object]) -> None:
         """Once in the city's night, at an hour that no change of the clocks skips or repeats in America or Europe."""
         self._clock.add_job(
-            self._guarded(name, what),
+            self._led(name, what),
             "cron",
             hour=NIGHT,
             timezone=self._deployment.settings.zone,
@@ -134,14 +147,29 @@ class Runner:
             misfire_grace_time=LATE_NIGHT,
         )
 
+    def _led(self, name: str, what: Callable[[], object]) -> Callable[[], None]:
+        """A tick, which only the leader may run. Two at once are harmless: each tick finds what the other did."""
+        candidate = self._candidate
+
+        def tick() -> None:
+            if candidate is None:
+                what()
+                return
+            with candidate.acting():
+                what()
+
+        return self._guarded(name, tick)
+
     def _guarded(self, name: str, what: Callable[[], object]) -> Callable[[], None]:
         """The one place that outlives any error: a broken round must not end the clock."""
 
         def run() -> None:
-            if self._stopping.is_set():
+            if self._deployment.stopping.is_set():
                 return
             try:
                 what()
+            except NotLeadingError as err:
+                log.info("%s is left to another: %s", name, err, extra={"job": name})
             except Exception:
                 log.exception("%s failed", name, extra={"job": name})
 
@@ -155,20 +183,32 @@ class Runner:
     def _hear_crm(self) -> None:
         rounds.poll_crm(self._deployment)
 
-    def _work(self, name: str, step: Callable[[Deployment], int]) -> None:
-        process = self._guarded(name, partial(self._process, step))
-        while not self._stopping.is_set():
+    def _work(self, stage: Stage) -> None:
+        process = self._guarded(stage.name, partial(self._process, stage))
+        while not self._deployment.stopping.is_set():
             process()
-            self._waker.wait(IDLE)
+            self._waker.wait(self._rest(stage))
 
-    def _process(self, step: Callable[[Deployment], int]) -> None:
-        while not self._stopping.is_set() and self._due() and step(self._deployment):
+    def _process(self, stage: Stage) -> None:
+        while not self._deployment.stopping.is_set() and self._due_in(stage) <= 0 and stage.step(self._deployment):
             self._waker.wake()  # what one has read, the other drafts for
 
-    def _due(self) -> bool:
-        """A look that takes no write lock: most of the time there is nothing to do."""
-        with self._deployment.store.reading() as session:
-            return work.due_in(session) > 0 or rounds.alarms_due(session, self._deployment)
+    def _rest(self, stage: Stage) -> float:
+        """Seconds until the next look. What is overdue and was not to be had waits for another worker."""
+        try:
+            due = self._due_in(stage)
+        except Exception as err:  # noqa: BLE001  as in ``_guarded``, which has told of it
+            log.debug("no look: %s", type(err).__name__)
+            due = 0.0
+        return min(due, self._waker.look_every) if due > 0 else self._waker.look_every
+
+    def _due_in(self, stage: Stage) -> float:
+        """A look that takes no write lock: most of the time there is nothing to do. Seconds; 0 or less: now."""
+        with self._store.reading() as session:
+            if stage.rings and rounds.alarms_due(session, self._deployment):
+                return 0.0
+            due = work.due_after(session, stage.kinds)
+        return inf if due is None else due.total_seconds()
 
     def start(self) -> None:
         """Take the worker role, load the model, and go.
@@ -178,13 +218,19 @@ class Runner:
         """
         self._role = take_role(self._deployment)
         _ = self._deployment.classifier
+        self._waker.start()
         for worker in self._workers:
             worker.start()
-        self._clock.start()
+        self._clock.start(paused=self._candidate is not None)
+        if self._candidate is not None:
+            self._candidate.start()
 
     def stop(self) -> bool:
-        """Let what is in flight end; gives whether all of it did in time. What did not is taken up from its row."""
-        self._stopping.set()
+        """Let what is in flight end; gives whether all of it did in time. What did not is taken up from its row.
+
+        What was claimed and not begun is given back, and another process may lead.
+        """
+        self._deployment.stopping.set()
         self._waker.wake()
         until = time.monotonic() + STOP_WITHIN
         if self._clock.running:
@@ -193,6 +239,9 @@ class Runner:
             worker.join(max(0.0, until - time.monotonic()))
         while self._clock.running and time.monotonic() < until:
             time.sleep(0.05)
+        if self._candidate is not None:
+            self._candidate.stop()
+        self._waker.stop()
         if self._role is not None:
             self._role.close()
         return not any(worker.is_alive() for worker in self._workers) and not self._clock.running

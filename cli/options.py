@@ -29,7 +29,17 @@ def log_to_stderr(*, verbose: bool = False) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter(_LINE) if sys.stderr.isatty() else JsonLines())
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler], force=True)
-    for name in ("tweepy", "urllib3", "httpx", "httpcore", "requests_oauthlib", "oauthlib", "apscheduler", "apprise"):
+    for name in (
+        "tweepy",
+        "urllib3",
+        "httpx",
+        "httpcore",
+        "requests_oauthlib",
+        "oauthlib",
+        "apscheduler",
+        "apprise",
+        "procrastinate",
+    ):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

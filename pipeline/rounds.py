@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlmodel import Session
@@ -18,7 +21,8 @@ from store.types import now
 
 log = logging.getLogger(__name__)
 
-WORKER = f"{os.uname().nodename}:{os.getpid()}"
+#: This process, on whatever machine; the last part tells it from one that had its number before.
+WORKER = f"{os.uname().nodename}:{os.getpid()}:{secrets.token_hex(2)}"
 
 
 def poll(deployment: Deployment, names: list[str] | None = None, *, only_due: bool = False) -> list[Round]:
@@ -68,6 +72,22 @@ def act(deployment: Deployment, *, worker: str = WORKER) -> int:
     done += act_replies.send_due(deployment, worker=worker)
     done += act_replies.retract_due(deployment, worker=worker)
     return done
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stage:
+    """What one thread of a worker does, over and over."""
+
+    name: str
+    step: Callable[[Deployment], int]  #: gives how much was done
+    kinds: tuple[str, ...]  #: of the work rows that it takes
+    rings: bool = False  #: alarms too
+
+
+STAGES = (
+    Stage(name="worker", step=act, kinds=(draft.KIND, act_tickets.KIND, act_replies.KIND, act_replies.RETRACT)),
+    Stage(name="lookout", step=understand, kinds=(assess.KIND,), rings=True),
+)
 
 
 def process_all(deployment: Deployment, *, worker: str = WORKER, at_most: timedelta = timedelta(hours=12)) -> int:

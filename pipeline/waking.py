@@ -107,6 +107,8 @@ class Queue(InProcess):
         while not self._stopping.is_set():
             try:
                 asyncio.run(self._listen())
+            except asyncio.CancelledError:  # we were told to stop
+                continue
             except Exception as err:  # noqa: BLE001  a library's thread of ours: without it there still is the looking
                 log.warning("the queue of wake-ups broke off: %s: %s", type(err).__name__, err)
             self._stopping.wait(AGAIN_AFTER)

@@ -67,9 +67,13 @@ def ask(store: Store, kind: str = "assess", ref: int = 1) -> None:
 
 
 def test_a_wakeup_is_of_the_transaction_that_asks(shared: Store) -> None:
-    with pytest.raises(IntegrityError), shared.writing() as session:
-        work.put(session, "assess", 1)
-        session.add_all([AccountRow(name="twice", platform="x"), AccountRow(name="twice", platform="x")])
+    def undone() -> None:
+        with shared.writing() as session:
+            work.put(session, "assess", 1)
+            session.add_all([AccountRow(name="twice", platform="x"), AccountRow(name="twice", platform="x")])
+
+    with pytest.raises(IntegrityError):
+        undone()
     assert jobs(shared) == []
 
     ask(shared)
