@@ -25,7 +25,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from analytics import answers, rollup
 from crashing import paced
 from errors import ConfigError
-from pipeline import learning, rounds, waking
+from pipeline import learning, records, rounds, waking
 from pipeline.deployment import Deployment
 from pipeline.leading import Candidate
 from pipeline.rounds import Stage
@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 TIDY_EVERY = paced(timedelta(seconds=15))
 CLOCK_BACK = timedelta(seconds=5)  #: clocks are mended by less than this all the time
 CRM_EVERY = timedelta(minutes=2)
+CHECKPOINT_LOOKED_AT = timedelta(minutes=1)  #: whether one is due; the settings say how often one is
 CRM_EVERY_ON_LOOPBACK = timedelta(seconds=3)
 ANSWERS_KEPT = timedelta(hours=24)  #: how long a write with an Idempotency-Key is answered as the first time
 NIGHT = 4  #: o'clock in the city
@@ -95,6 +96,7 @@ class Runner:
         self._every(timedelta(seconds=5), "roll-ups", partial(count_all, self._deployment))
         self._every(TIDY_EVERY, "tidying", self._tidy)
         self._every(timedelta(hours=1), "old rows", self._prune)
+        self._every(CHECKPOINT_LOOKED_AT, "checkpoint", partial(records.checkpoint_if_due, self._deployment))
         self._every_night("learn", partial(learning.nightly, self._deployment))
 
     def _tidy(self) -> None:

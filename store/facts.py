@@ -9,6 +9,8 @@ from store import audit
 from store.tables import ContactRuleRow, SettingRow
 from store.types import now
 
+RESTORED = "restored"
+
 
 def kill_switch(session: Session, *, platform: str, account: str) -> str | None:
     """The scope of a switch that stops this account now; read inside the transaction that begins to send."""
@@ -42,6 +44,12 @@ def recall(session: Session, key: str) -> dict[str, object] | None:
     """A small fact, if it was ever kept."""
     row = session.get(SettingRow, key)
     return None if row is None else row.value
+
+
+def restored_at(session: Session) -> datetime | None:
+    """When the store was last restored: what it holds from before may have been done since the backup."""
+    kept = recall(session, RESTORED)
+    return None if kept is None else datetime.fromisoformat(str(kept["at"]))
 
 
 def hear_again(session: Session, since: datetime) -> None:

@@ -18,21 +18,20 @@ from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import func, inspect, select, text, update
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, SQLModel, col
 
 from errors import ConfigError
 from store import audit, backup, clock, copying, facts, migrate
 from store.audit import Mark
 from store.backup import BadBackup, Manifest
-from store.checkpoints import BadCheckpoints, Checkpoints
+from store.checkpoints import BadCheckpoints, BrokenLog, Checkpoints
 from store.doubts import doubt_unfinished
 from store.engine import BUSY_TIMEOUT_MS, Store, open_store
 from store.tables import WebSessionRow
 
 log = logging.getLogger(__name__)
 
-#: The key of the fact when this store was restored last.
-RESTORED = "restored"
 #: Tables that are filled as soon as a config is opened: rows there are nobody's work.
 LAID_OUT = frozenset({"account", "department", "leader", "rollup_due"})
 #: On PostgreSQL everything of ours that is connected, but ourselves.
@@ -71,6 +70,8 @@ def restore(
     _refuse_if_connected(target)
     if not replace:
         _refuse_data(target)
+    elif own.is_begun:
+        _see_once_more(target, own)
     with _prepared(path, folder) as made:
         _check_log(made, path, manifest, own)
         with made.writing() as session:
@@ -108,6 +109,12 @@ def _refuse_data(target: Store) -> None:
                 )
 
 
+def _see_once_more(target: Store, own: Checkpoints) -> None:
+    """A last checkpoint of what is given up, if its log holds, so that it can be told how much that was."""
+    with contextlib.suppress(BrokenLog, DBAPIError):
+        own.write(target)
+
+
 def _place(target: Store) -> str:
     return target.engine.url.render_as_string(hide_password=True)
 
@@ -115,14 +122,16 @@ def _place(target: Store) -> str:
 @contextmanager
 def _prepared(path: Path, folder: Path) -> Iterator[Store]:
     """A copy of the backup as a store of today's schema; gone afterwards."""
-    with backup.written_whole(folder / path.name), tempfile.TemporaryDirectory(dir=folder, prefix=".restore-") as place:
-        file = Path(shutil.copyfile(path, Path(place) / "harken.db"))
-        file.chmod(0o600)
-        with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as connection:
-            connection.execute(f"DROP TABLE {backup.TABLE}")
-        made = open_store(f"sqlite:///{file}")
-        try:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".restore-") as place:
+        file = Path(place) / "harken.db"
+        with backup.written_whole(folder / path.name):
+            shutil.copyfile(path, file)
+            file.chmod(0o600)
+            with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as connection:
+                connection.execute(f"DROP TABLE {backup.TABLE}")
+            made = open_store(f"sqlite:///{file}")
             migrate.upgrade(made)
+        try:
             yield made
         finally:
             made.close()
@@ -145,7 +154,7 @@ def _check_log(made: Store, path: Path, manifest: Manifest, own: Checkpoints) ->
 def _begin_again(session: Session, manifest: Manifest, in_doubt: int, *, by: str) -> None:
     moment = clock.read(session)
     session.execute(update(WebSessionRow).where(col(WebSessionRow.ended_at).is_(None)).values(ended_at=moment))
-    facts.remember(session, RESTORED, {"at": moment.isoformat(), "backup_of": manifest.made_at}, by=by)
+    facts.remember(session, facts.RESTORED, {"at": moment.isoformat(), "backup_of": manifest.made_at}, by=by)
     audit.append(
         session,
         by=by,
@@ -157,7 +166,8 @@ def _begin_again(session: Session, manifest: Manifest, in_doubt: int, *, by: str
 
 def _install(made: Store, target: Store) -> None:
     if target.is_sqlite:
-        _over_the_file(made, target)
+        with backup.written_whole(Path(target.engine.url.database or "")):
+            _over_the_file(made, target)
         return
     migrate.upgrade(target)
     names = ", ".join(f'"{one.name}"' for one in SQLModel.metadata.sorted_tables)
