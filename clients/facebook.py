@@ -21,19 +21,13 @@ import facebook
 import requests
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, SecretStr
 
-from clients import http
+from clients import failures, http
+from clients.failures import Failure
 from errors import AdapterError, InDoubt, RateLimited, Refused, Unauthorized, Unavailable
 
 USUAL_WAIT = timedelta(minutes=15)  #: where Meta doesn't say when calls are allowed again
 LONGEST_WAIT = timedelta(hours=24)
 
-DEAD_TOKEN = frozenset({102, 190, 463, 467})
-THROTTLED = frozenset({4, 17, 32, 341, 613, *range(80000, 80015)})
-PASSING = frozenset({1, 2})
-PERMISSION = frozenset({10, *range(200, 300)})
-DUPLICATE = frozenset({506, 10900})  #: the same words again; this comment had its private reply
-UNSUITED = 10903  #: nobody whom the Page may write to in private: too old, or not on the Page
-GONE = frozenset({(100, 33), (803, None)})
 REMEDY = (
     "give the Page's token pages_read_user_content, pages_read_engagement and pages_manage_engagement, and for private"
     " replies pages_messaging"
@@ -50,6 +44,45 @@ class BadParameter(Refused):
 
 class NoSuchField(Refused):
     """A field was asked of the wrong kind of object."""
+
+
+#: Graph's own codes, the first that fits; what is not here goes by ``failures.BY_STATUS``. Graph tells errors also in a
+#: 200, and calls some transient whatever their code is.
+FAILURES = (
+    Failure(
+        name="codes 4, 17, 32, 341, 613, 80000–80014: too often",
+        codes={4, 17, 32, 341, 613, *range(80000, 80015)},
+        wrote=RateLimited,
+    ),
+    Failure(name="429", statuses={429}, wrote=RateLimited),
+    Failure(name="codes 102, 190, 463, 467: token", codes={102, 190, 463, 467}, wrote=Unauthorized),
+    Failure(name="401 without a code", statuses={401}, codes={None}, wrote=Unauthorized),
+    Failure(
+        name="codes 506, 10900: the same words again; this comment had its private reply",
+        codes={506, 10900},
+        wrote=InDoubt,
+        hint="perhaps our own earlier try: look for it first",
+    ),
+    Failure(name="codes 1, 2: Facebook's own trouble", codes={1, 2}, wrote=InDoubt, read=Unavailable),
+    Failure(name="is_transient", words=("is_transient",), wrote=InDoubt, read=Unavailable),
+    Failure(name="code 100/33: not there, or not for us", codes={100}, subcode=33, wrote=Gone),
+    Failure(name="code 803: not there", codes={803}, wrote=Gone),
+    Failure(name="code 100: no such field", codes={100}, words=("nonexisting field",), wrote=NoSuchField),
+    Failure(name="codes 10, 200–299: permission", codes={10, *range(200, 300)}, wrote=Refused, hint=REMEDY),
+    Failure(name="code 100: a wrong value", codes={100}, wrote=BadParameter),
+    Failure(
+        name="codes 368, 10903: blocked; nobody whom the Page may write to in private",
+        codes={368, 10903},
+        wrote=Refused,
+    ),
+    Failure(
+        name="another code, told in a success",
+        statuses=range(200, 300),
+        codes=range(-(2**31), 2**31),
+        wrote=InDoubt,
+        read=Refused,
+    ),
+)
 
 
 class Account(BaseModel):
@@ -104,7 +137,7 @@ class Graph:
             got = self._graph.put_object(thing, edge, **data)
             made = got.get("id") if isinstance(got, dict) else None
             if not isinstance(made, str | int) or isinstance(made, bool) or not str(made):
-                raise InDoubt("Facebook said yes but gave no id")
+                raise failures.NO_ID.error("Facebook said yes but gave no id", write=True)
             return str(made)
 
     def message(self, page_id: str, recipient: dict[str, str], text: str) -> str:
@@ -119,7 +152,7 @@ class Graph:
             )
             made = got.get("message_id") if isinstance(got, dict) else None
             if not isinstance(made, str) or not made:
-                raise InDoubt("Facebook said yes but gave no id of the message")
+                raise failures.NO_ID.error("Facebook said yes but gave no id of the message", write=True)
             return made
 
     def delete(self, thing: str) -> None:
@@ -132,7 +165,6 @@ class Graph:
     @contextmanager
     def _translated(self, *, write: bool = False) -> Iterator[None]:
         """What a call to Graph raises, in our words; after a write, whatever is not surely undone is ``InDoubt``."""
-        unsure = InDoubt if write else Unavailable
         try:
             yield
         except AdapterError:
@@ -142,11 +174,12 @@ class Graph:
         except facebook.GraphAPIError as err:  # an error told in a 200
             raise meaning(err.result, self._wire.headers, status=200, write=write) from None
         except http.NotReached as err:
-            raise Unavailable(f"Facebook: {err}") from err
+            raise failures.NOT_REACHED.error(f"Facebook: {err}", write=write) from err
         except requests.RequestException as err:
-            raise unsure(f"Facebook: {http.redacted(str(err))}") from err
+            raise failures.NO_ANSWER.error(f"Facebook: {http.redacted(str(err))}", write=write) from err
         except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as err:
-            raise unsure(f"Facebook answered something unreadable ({type(err).__name__})") from err
+            told = f"Facebook answered something unreadable ({type(err).__name__})"
+            raise failures.UNREADABLE.error(told, write=write) from err
 
 
 def meaning(body: Any, headers: Mapping[str, str], *, status: int, write: bool) -> AdapterError:
@@ -156,37 +189,9 @@ def meaning(body: Any, headers: Mapping[str, str], *, status: int, write: bool) 
     code, subcode = number(error.get("code")), number(error.get("error_subcode"))
     told = f"Facebook: {http.redacted(str(error.get('message') or f'HTTP {status}'))[:500]}"
     told += f" (code {code}{f'/{subcode}' if subcode else ''})" if code is not None else ""
-    if code in THROTTLED or status == 429:
-        return RateLimited(told, retry_at=free_again(headers, now=datetime.now(UTC)))
-    if code in DEAD_TOKEN or (code is None and status == 401):
-        return Unauthorized(told)
-    if code in DUPLICATE:
-        return InDoubt(f"{told} (perhaps our own earlier try: look for it first)")
-    if code in PASSING or error.get("is_transient") is True:
-        return InDoubt(told) if write else Unavailable(told)
-    return refused(told, code, subcode) or by_status(told, code, status, write=write)
-
-
-def refused(told: str, code: int | None, subcode: int | None) -> Refused | None:
-    """The codes that say never, each with what it is about."""
-    if (code, subcode) in GONE or code == 803:
-        return Gone(told)
-    if code == 100 and "nonexisting field" in told:
-        return NoSuchField(told)
-    if code in PERMISSION:
-        return Refused(f"{told}: {REMEDY}")
-    if code == 100:
-        return BadParameter(told)
-    return Refused(told) if code in {368, UNSUITED} else None
-
-
-def by_status(told: str, code: int | None, status: int, *, write: bool) -> AdapterError:
-    """An error whose code says nothing to us."""
-    if status == 200 and code is not None:
-        return Refused(told)
-    if 400 <= status < 500 and status != 408:
-        return Refused(told)
-    return InDoubt(told) if write else Unavailable(told)
+    told += " (is_transient)" if error.get("is_transient") is True else ""
+    row = failures.meaning(FAILURES, status=status, told=told, code=code, subcode=subcode)
+    return row.error(told, write=write, retry_at=lambda: free_again(headers, now=datetime.now(UTC)))
 
 
 def number(value: object) -> int | None:

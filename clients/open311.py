@@ -23,8 +23,9 @@ from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, SecretStr, field_validator
 
-from clients import http
-from errors import AdapterError, InDoubt, RateLimited, Refused, Unauthorized, Unavailable
+from clients import failures, http
+from clients.failures import Failure
+from errors import AdapterError, RateLimited, Refused, Unauthorized
 
 USUAL_WAIT = timedelta(minutes=15)  #: after a 429 that doesn't say
 ZERO_PADDED = re.compile(r"([:\[,]\s*)(0\d+)(?=\s*[,}\]])")
@@ -34,6 +35,14 @@ NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, 
 
 class NotThere(Refused):
     """The endpoint knows no such thing."""
+
+
+#: GeoReport's own answers, the first that fits; what is not here goes by ``failures.BY_STATUS``.
+FAILURES = (
+    Failure(name="429", statuses={429}, wrote=RateLimited),
+    Failure(name="401, 403: key", statuses={401, 403}, wrote=Unauthorized),
+    Failure(name="404: no such thing", statuses={404}, wrote=NotThere),
+)
 
 
 class Account(BaseModel):
@@ -137,7 +146,7 @@ class Endpoint:
         try:
             return records(body)
         except ValueError as err:
-            raise (InDoubt if write else Unavailable)(f"the CRM answered something unreadable: {err}") from err
+            raise failures.UNREADABLE.error(f"the CRM answered something unreadable: {err}", write=write) from err
 
     def _send(
         self, method: str, path: str, values: dict[str, str], headers: dict[str, str]
@@ -159,24 +168,20 @@ def translated(*, write: bool) -> Iterator[None]:
     try:
         yield
     except NEVER_CONNECTED as err:
-        raise Unavailable(f"the CRM can't be reached: {str(err) or type(err).__name__}") from err
+        told = f"the CRM can't be reached: {str(err) or type(err).__name__}"
+        raise failures.NOT_REACHED.error(told, write=write) from err
     except (httpx.HTTPError, httpx.StreamError) as err:
         told = f"the CRM gave no whole answer: {str(err) or type(err).__name__}"
-        raise (InDoubt if write else Unavailable)(told) from err
+        raise failures.NO_ANSWER.error(told, write=write) from err
 
 
 def meaning(status: int, body: bytes, headers: Mapping[str, str], *, write: bool) -> AdapterError:
     """An answer that is no success, as the error that says what to do next."""
     told = f"the CRM: HTTP {status}: {explanation(body)}"
-    if status == 429:
-        return RateLimited(told, retry_at=free_again(headers.get("Retry-After", ""), now=datetime.now(UTC)))
-    if status in (401, 403):
-        return Unauthorized(told)
-    if status == 404:
-        return NotThere(told)
-    if 400 <= status < 500 and status != 408:
-        return Refused(told)
-    return InDoubt(told) if write else Unavailable(told)
+    row = failures.meaning(FAILURES, status=status, told=told)
+    return row.error(
+        told, write=write, retry_at=lambda: free_again(headers.get("Retry-After", ""), now=datetime.now(UTC))
+    )
 
 
 def explanation(body: bytes) -> str:

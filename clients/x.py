@@ -21,18 +21,46 @@ import requests
 import tweepy
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, field_validator
 
-from clients import http
-from errors import AdapterError, InDoubt, NotInvited, RateLimited, Refused, Unauthorized, Unavailable
+from clients import failures, http
+from clients.failures import Failure
+from errors import AdapterError, InDoubt, NotInvited, RateLimited, Refused, Unauthorized
 
 #: docs.x.com says 512 characters for search on the open tiers; Enterprise has more (read 2026-11).
 LONGEST_QUERY = {"standard": 512, "exempt": 4096}
 USUAL_WINDOW = timedelta(minutes=15)  #: of X's rate limits, where the answer doesn't say when it ends
 LONGEST_WINDOW = timedelta(hours=25)  #: no limit of X lasts longer; a later time is nonsense
 
-DUPLICATE = ("duplicate content",)
-NOT_INVITED = ("mentioned or otherwise engaged", "where you are mentioned", "reply to this conversation is not allowed")
-#: Kinds of 403 that are about us, not about the post. Source: the Problem types of X's OpenAPI document (2026-11).
-ABOUT_US = ("client-forbidden", "oauth1-permissions", "client-not-enrolled", "your account is", "your client app")
+#: X's own answers, the first that fits; what is not here goes by ``failures.BY_STATUS``. A 403 is said to many things:
+#: that it has this text already, that we weren't addressed, that our app may not; the last are the Problem types of X's
+#: OpenAPI document (2026-11).
+FAILURES = (
+    Failure(name="429", statuses={429}, wrote=RateLimited),
+    Failure(name="401: keys", statuses={401}, wrote=Unauthorized),
+    Failure(name="402: credits used up", statuses={402}, wrote=Unauthorized),
+    Failure(
+        name="403: the same words again",
+        statuses={403},
+        words=("duplicate content",),
+        wrote=InDoubt,
+        hint="perhaps our own earlier try: look for it first",
+    ),
+    Failure(
+        name="403: the author did not turn to us",
+        statuses={403},
+        words=(
+            "mentioned or otherwise engaged",
+            "where you are mentioned",
+            "reply to this conversation is not allowed",
+        ),
+        wrote=NotInvited,
+    ),
+    Failure(
+        name="403: our app or account may not",
+        statuses={403},
+        words=("client-forbidden", "oauth1-permissions", "client-not-enrolled", "your account is", "your client app"),
+        wrote=Unauthorized,
+    ),
+)
 
 
 class Account(BaseModel):
@@ -93,7 +121,6 @@ def revealed(secret: SecretStr | None) -> str | None:
 @contextmanager
 def translated(*, write: bool = False) -> Iterator[None]:
     """What a call to X raises, in our words; after a write, whatever is not surely undone is ``InDoubt``."""
-    unsure = InDoubt if write else Unavailable
     try:
         yield
     except AdapterError:
@@ -101,37 +128,19 @@ def translated(*, write: bool = False) -> Iterator[None]:
     except http.Answered as err:
         raise meaning(err, write=write) from err
     except http.NotReached as err:
-        raise Unavailable(f"X: {err}") from err
+        raise failures.NOT_REACHED.error(f"X: {err}", write=write) from err
     except (requests.RequestException, tweepy.TweepyException) as err:
-        raise unsure(f"X: {http.redacted(str(err))}") from err
+        raise failures.NO_ANSWER.error(f"X: {http.redacted(str(err))}", write=write) from err
     except (AttributeError, KeyError, TypeError, ValueError) as err:  # tweepy or we, on an answer of no known shape
-        raise unsure(f"X answered something unreadable ({type(err).__name__})") from err
+        told = f"X answered something unreadable ({type(err).__name__})"
+        raise failures.UNREADABLE.error(told, write=write) from err
 
 
 def meaning(answer: http.Answered, *, write: bool) -> AdapterError:
     """An answer that is no success, as the error that says what to do next."""
     told = f"X: HTTP {answer.status}: {explanation(answer.json)}"
-    if answer.status == 429:
-        return RateLimited(told, retry_at=free_again(answer.headers, now=datetime.now(UTC)))
-    if answer.status in (401, 402):
-        return Unauthorized(told)
-    if answer.status == 403:
-        return forbidden(told)
-    if answer.status == 408 or not 400 <= answer.status < 500:
-        return InDoubt(told) if write else Unavailable(told)
-    return Refused(told)
-
-
-def forbidden(told: str) -> AdapterError:
-    """X says 403 to many things: that it has this text already, that we weren't addressed, that our app may not."""
-    words = told.casefold()
-    if any(sign in words for sign in DUPLICATE):
-        return InDoubt(f"{told} (perhaps our own earlier try: look for it first)")
-    if any(sign in words for sign in NOT_INVITED):
-        return NotInvited(told)
-    if any(sign in words for sign in ABOUT_US):
-        return Unauthorized(told)
-    return Refused(told)
+    row = failures.meaning(FAILURES, status=answer.status, told=told)
+    return row.error(told, write=write, retry_at=lambda: free_again(answer.headers, now=datetime.now(UTC)))
 
 
 def explanation(body: Any) -> str:

@@ -21,11 +21,11 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from clients import http, open311
+from clients import failures, http, open311
 from clients.keys import keys
 from clients.open311 import Record
 from crm_bridge.base import CrmBridge, TicketChange
-from errors import InDoubt, Refused, Unavailable
+from errors import Refused, Unavailable
 from vocabulary import Offers, Outcome, Service, ServiceRequest, Ticket, TicketStatus
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class Open311Bridge(CrmBridge):
         try:
             record = Record.model_validate(found[0])
         except (IndexError, ValidationError) as err:
-            raise InDoubt("the CRM said yes, but not to what") from err
+            raise failures.NO_ID.error("the CRM said yes, but not to what", write=True) from err
         if record.code and not record.service_request_id and not record.token:  # an error told in a 200
             status = int(record.code) if record.code.isdecimal() and record.code.startswith("4") else 500
             raise open311.meaning(status, http.packed([{"description": record.description}]), {}, write=True)

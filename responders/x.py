@@ -19,10 +19,10 @@ from typing import Any
 import tweepy
 import twitter_text
 
-from clients import http, x, x_posts
+from clients import failures, http, x, x_posts
 from clients.keys import keys
 from clients.x_lookup import look_up, posts
-from errors import InDoubt, Refused, Unauthorized, Unavailable
+from errors import Refused, Unauthorized, Unavailable
 from responders.base import Responder
 from vocabulary import ApprovedReply, Offers, PostNow, SentReply, Visibility
 
@@ -82,7 +82,7 @@ class XResponder(Responder):
             made = answer.get("data")
             post_id = made.get("id") if isinstance(made, dict) else None
             if not isinstance(post_id, str | int) or not x_posts.is_id(str(post_id)):
-                raise InDoubt(f"X said yes but gave no id: {x.explanation(answer)}")
+                raise failures.NO_ID.error(f"X said yes but gave no id: {x.explanation(answer)}", write=True)
         return SentReply(post_id=str(post_id), url=self._url(str(post_id)))
 
     def find_sent(self, reply: ApprovedReply) -> SentReply | None:
