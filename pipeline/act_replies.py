@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 
 import crashing
 from errors import AdapterError, ConfigError, HarkenError, InDoubt, NotInvited, RateLimited, Refused, Unauthorized
-from pipeline import draft as drafting
+from pipeline import review
 from pipeline.deployment import Deployment, sends_for_real
 from pipeline.policies import policy_of_draft
 from pipeline.sendable import NotAsApproved, approved
@@ -113,19 +113,19 @@ def _hindered(
     mention = session.get_one(MentionRow, reply.mention_id)
     approval = _approval(session, draft)
     if approval.approved_at + deployment.settings.approval.expires_after <= moment:
-        drafting.back_to_review(session, draft, why="the approval expired", by="system", state=DraftState.EXPIRED)
+        review.back_to_review(session, draft, why="the approval expired", by="system", state=DraftState.EXPIRED)
         return "expired"
     if account.name in deployment.accounts() and not sends_for_real(deployment, account):
-        drafting.back_to_review(session, draft, why=f"{account.name} was put back to dry run", by="system")
+        review.back_to_review(session, draft, why=f"{account.name} was put back to dry run", by="system")
         return "back to review"
     moved = threads.moved_on(session, draft)
     if mention.state == "deleted" or moved is not None:
-        drafting.back_to_review(session, draft, why=moved or "the post was deleted", by="system")
+        review.back_to_review(session, draft, why=moved or "the post was deleted", by="system")
         return "back to review"
     rule = facts.contact_rule(session, draft.addressee_id, follow_up=draft.kind == "follow_up")
     if rule is not None:
-        copy = drafting.back_to_review(session, draft, why=f"the resident {rule}", by="system")
-        drafting.hold(session, copy, reason=f"the resident {rule}", by="system")
+        copy = review.back_to_review(session, draft, why=f"the resident {rule}", by="system")
+        review.hold(session, copy, reason=f"the resident {rule}", by="system")
         return "held"
     return _not_yet(session, deployment, draft, mention, account, moment)
 
@@ -146,7 +146,7 @@ def _not_yet(
         return draft.send_after
     policy = policy_of_draft(session, deployment, draft, mention, account)
     if not policy.may_reply:
-        drafting.back_to_review(session, draft, why=policy.reason, by="system")
+        review.back_to_review(session, draft, why=policy.reason, by="system")
         return "back to review"
     if draft.kind != "follow_up" and draft.request_id is not None and _ticket_awaited(session, draft, moment):
         return moment + TICKET_PAUSE
@@ -279,11 +279,11 @@ def _changed(session: Session, reply: ReplyRow, post: PostNow) -> bool:
     if post.rev_hash is not None and post.rev_hash != mention.rev_hash:
         mention.checked_at = None  # the next round takes the new wording in
         session.add(mention)
-        drafting.back_to_review(session, draft, why="the post was edited", by="system")
+        review.back_to_review(session, draft, why="the post was edited", by="system")
         return True
     if post.author_id is not None and reply.addressee is not None and post.author_id != reply.addressee:
-        copy = drafting.back_to_review(session, draft, why="the post has another author now", by="system")
-        drafting.hold(session, copy, reason="the post has another author now", by="system")
+        copy = review.back_to_review(session, draft, why="the post has another author now", by="system")
+        review.hold(session, copy, reason="the post has another author now", by="system")
         return True
     return False
 

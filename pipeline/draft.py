@@ -12,7 +12,7 @@ import crashing
 from classifiers.signals import Signal
 from crm_bridge.proposal import propose as word_proposal
 from errors import HarkenError
-from pipeline import alarms
+from pipeline import alarms, review
 from pipeline import plan as planning
 from pipeline.deployment import Deployment
 from pipeline.plan import Plan
@@ -59,6 +59,8 @@ def draft_due(deployment: Deployment, *, worker: str) -> int:
 def _one_step(deployment: Deployment, claim: Claim) -> None:
     try:
         with deployment.store.writing() as session:
+            if not work.ours(session, [claim]):
+                return  # we stood still for so long that another drafted it
             react(session, deployment, session.get_one(MentionRow, int(claim.ref)))
             crashing.here("draft.made")
             work.finish(session, [claim])
@@ -105,7 +107,7 @@ def _small_talk(held: Judgement, wanted: Plan) -> bool:
 def _shown_anew(session: Session, drafts: list[DraftRow]) -> DraftRow | None:
     """The newest that nobody has decided yet. An approved one goes stale instead, and is refused when it is sent."""
     undecided = [draft for draft in drafts if draft.state != DraftState.APPROVED]
-    return refresh(session, undecided[0]) if undecided else None
+    return review.refresh(session, undecided[0]) if undecided else None
 
 
 def _settle_others(session: Session, made: DraftRow, others: list[tuple[DraftRow, MentionRow]]) -> None:
@@ -114,10 +116,10 @@ def _settle_others(session: Session, made: DraftRow, others: list[tuple[DraftRow
         if draft.state == DraftState.APPROVED:
             continue  # refused when it is sent, since the conversation moved on
         if made.request_id is not None and draft.request_id == made.request_id:
-            _supersede(session, draft, made)
+            review.supersede(session, draft, made)
             requests.link(session, session.get_one(ServiceRequestRow, made.request_id), earlier, role="reporter")
         else:
-            refresh(session, draft)
+            review.refresh(session, draft)
 
 
 def _answered(session: Session, mention: MentionRow) -> bool:
@@ -142,89 +144,10 @@ def _no_more(session: Session, mention: MentionRow) -> None:
 def _hold_all(session: Session, drafts: list[DraftRow], reason: str, *, request_too: bool = False) -> None:
     for draft in drafts:
         if draft.state in {DraftState.APPROVED, DraftState.MANUAL}:
-            copy = back_to_review(session, draft, why=reason, by="system", undone=request_too)
-            hold(session, copy, reason=reason, by="system")
+            copy = review.back_to_review(session, draft, why=reason, by="system", undone=request_too)
+            review.hold(session, copy, reason=reason, by="system")
         elif draft.state == DraftState.PENDING:
-            hold(session, draft, reason=reason, by="system")
-
-
-def hold(session: Session, draft: DraftRow, *, reason: str, by: str) -> None:
-    """Keep a draft back until a person releases it."""
-    draft.state, draft.held_reason, draft.version = DraftState.HELD, reason, draft.version + 1
-    session.add(draft)
-    audit.append(session, by=by, action="draft.held", subject=f"draft:{draft.id}")
-
-
-def refresh(session: Session, draft: DraftRow) -> DraftRow:
-    """The thread went on: who approves must see it first."""
-    thread = session.get_one(ConversationRow, draft.conversation_id)
-    draft.conversation_seq, draft.needs_review, draft.version = thread.last_seq, True, draft.version + 1
-    session.add(draft)
-    return draft
-
-
-def _supersede(session: Session, old: DraftRow, new: DraftRow | None) -> None:
-    outbound.stop(session, old, state=DraftState.SUPERSEDED, why="a newer draft takes its place", by="system")
-    old.superseded_by = None if new is None else new.id
-    session.add(old)
-
-
-def back_to_review(
-    session: Session, draft: DraftRow, *, why: str, by: str, state: str = DraftState.CANCELLED, undone: bool = False
-) -> DraftRow:
-    """End an approval that was not carried out, and put the same words before people again.
-
-    ``undone``: taken back, the request too. Otherwise only the reply is stale, and its ticket goes its way.
-    """
-    outbound.stop(session, draft, state=state, why=why, by=by, unfile=undone)
-    thread = session.get_one(ConversationRow, draft.conversation_id)
-    mention = session.get_one(MentionRow, draft.mention_id)
-    copy = DraftRow(
-        **draft.model_dump(include=_COPIED),
-        ordinal=outbound.next_ordinal(session, draft.mention_id, draft.turn),
-        conversation_seq=thread.last_seq,
-        rev_hash=mention.rev_hash,
-        content_id=content.keep(
-            session, "draft", content.words(session, draft.content_id), derived_from=mention.content_id
-        ),
-        needs_review=True,
-    )
-    session.add(copy)
-    session.flush()
-    draft.superseded_by = copy.id
-    session.add(draft)
-    proposal = requests.proposal_of(session, draft.id)
-    if proposal is not None and proposal.state != "rejected":
-        proposal.draft_id, proposal.state = copy.id, "pending" if _unfiled(session, draft) else proposal.state
-        session.add(proposal)
-    if mention.state not in {"deleted", "dismissed"}:
-        mention.state = "drafted"
-        session.add(mention)
-    session.flush()
-    return copy
-
-
-_COPIED = {
-    "mention_id",
-    "conversation_id",
-    "kind",
-    "purpose",
-    "turn",
-    "language",
-    "reply_as_id",
-    "addressee_id",
-    "staff_content_id",
-    "template",
-    "visibility",
-    "no_text_reason",
-    "edited_by",
-    "request_id",
-}
-
-
-def _unfiled(session: Session, draft: DraftRow) -> bool:
-    request = session.get(ServiceRequestRow, draft.request_id) if draft.request_id else None
-    return request is None or request.status == "proposed"
+            review.hold(session, draft, reason=reason, by="system")
 
 
 def compose(
@@ -245,7 +168,7 @@ def compose(
     turn = old.turn if old else _turn(session, mention.id)
     kept = content.words(session, old.content_id) if old is not None and old.edited_by else None
     if old is not None:
-        _supersede(session, old, None)
+        review.supersede(session, old, None)
     thread = session.get_one(ConversationRow, mention.conversation_id)
     draft = DraftRow(
         mention_id=mention.id,
@@ -273,7 +196,7 @@ def compose(
     session.add(draft)
     session.flush()
     for failed in threads.failed_drafts(session, mention.id):
-        _supersede(session, failed, draft)
+        review.supersede(session, failed, draft)
     if old is not None:
         old.superseded_by = draft.id
         session.add(old)
@@ -317,7 +240,7 @@ def staff_text(session: Session, mention: MentionRow, drafted: Drafted) -> int |
 def _hold_if_unwanted(session: Session, draft: DraftRow, mention: MentionRow) -> None:
     reason = facts.contact_rule(session, mention.identity_id, follow_up=draft.kind == "follow_up")
     if reason is not None:
-        hold(session, draft, reason=f"the resident {reason}", by="system")
+        review.hold(session, draft, reason=f"the resident {reason}", by="system")
 
 
 def _turn(session: Session, mention_id: int) -> int:

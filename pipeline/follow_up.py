@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 from crm_bridge.base import CrmBridge, TicketChange
 from errors import AdapterError
 from pipeline import draft as drafting
+from pipeline import review
 from pipeline.act_tickets import as_ticket
 from pipeline.deployment import Deployment
 from pipeline.plan import Plan
@@ -43,7 +44,7 @@ def draft_follow_ups(session: Session, deployment: Deployment, request: ServiceR
         told.add(author)
         draft = _draft(session, deployment, request, _newest(session, request, mention))
         if held is not None:
-            drafting.hold(session, draft, reason=held, by="system")
+            review.hold(session, draft, reason=held, by="system")
         made.append(draft)
     return made
 
@@ -111,7 +112,7 @@ def _draft(session: Session, deployment: Deployment, request: ServiceRequestRow,
     session.flush()
     reason = facts.contact_rule(session, mention.identity_id, follow_up=True)
     if reason is not None:
-        drafting.hold(session, draft, reason=f"the resident {reason}", by="system")
+        review.hold(session, draft, reason=f"the resident {reason}", by="system")
     hashes = {"text": audit.sha(drafted.text), "template": drafted.template}
     audit.append(session, by="system", action="draft.made", subject=f"draft:{draft.id}", hashes=hashes)
     return draft

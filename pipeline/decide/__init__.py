@@ -1,11 +1,13 @@
 """What people decide. Each decision, its audit entry and its effects are one transaction.
 
-``drafts.py``: approve, reject, edit, undo, hold …; ``mentions.py``: corrections, dismissals, alarms, notes;
+``approving.py``, ``filing.py``: the yes to a draft; ``drafts.py``: reject, edit, undo, hold …;
+``mentions.py``: corrections, dismissals, alarms, notes;
 ``running.py``: requests of the built-in CRM, arming, kill switches, attention;
 ``labels.py``: which answers the model may give by itself.
 """
 
-from pipeline.decide.drafts import approve, cancel, edit, hold, reject, release, retract, retry
+from pipeline.decide.approving import approve
+from pipeline.decide.drafts import cancel, edit, hold, reject, release, retract, retry
 from pipeline.decide.labels import set_label
 from pipeline.decide.mentions import acknowledge, assign, correct, dismiss, label, note, redraft, undismiss
 from pipeline.decide.running import (
