@@ -15,7 +15,16 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from errors import ConfigError
 
@@ -133,12 +142,19 @@ class HeadModel(Table):
 class Classifier(Table):
     """Who reads the posts, and where, and how it learns from what staff correct."""
 
+    kind: Literal["transformer", "keywords"] = "transformer"  #: keywords: those of services.csv, without any model
     processes: int = Field(default=1, ge=0, le=64)  #: of their own; 0: in the one that serves the pages
     heads: dict[Literal["intent", "service_code", "sentiment", "urgency"], HeadModel] = Field(default_factory=dict)
     download: bool = False  #: whether a model that is named may be fetched from the hub
     promote: Literal["ask", "auto", "shadow"] = "ask"  #: what becomes of a learned version that passed the gate
     learn_after: int = Field(default=20, ge=1)  #: new corrections before the nightly job learns again
     learn_from_x: bool = False  #: X's terms forbid to train on its content
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Classifier:
+        if self.kind == "keywords" and self.heads:
+            raise ValueError("kind = 'keywords' has no model whose questions others could answer: drop heads, or kind")
+        return self
 
 
 class Account(BaseModel):

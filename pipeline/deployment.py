@@ -72,6 +72,8 @@ class Deployment:
             ConfigError: its model can't be loaded.
         """
         table = self.settings.classifier
+        if table.kind != "transformer":
+            return cast(Classifier, adapter("classifiers", table.kind).load(self.services))
         threads = 1 if table.processes else None
         if table.heads:
             load = adapter("classifiers", "hub").load

@@ -72,6 +72,13 @@ def choose(services: Sequence[Service], general_code: str, text: str) -> Service
     return max(candidates, key=lambda service: _hits(words, service), default=None)
 
 
+def most_named(services: Sequence[Service], text: str) -> Service | None:
+    """The service with most of its keywords in the text, the first of several; None: not a word of any."""
+    words = _plain(text)
+    best = max(services, key=lambda service: _hits(words, service), default=None)
+    return best if best is not None and _hits(words, best) else None
+
+
 def _hits(words: str, service: Service) -> int:
     return sum(_holds(words, keyword) for keyword in service.keywords)
 

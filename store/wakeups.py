@@ -2,7 +2,7 @@
 
 A job is a hint and nothing else: the work rows are looked at without it, and whoever runs it twice or late finds in
 them what there is to do. So no job is ever retried, one that hangs is deleted, and none is kept when it is over.
-docs/decisions/0011 says which of Procrastinate's ways this keeps clear of.
+docs/decisions/0010 says which of Procrastinate's ways this keeps clear of.
 """
 
 from collections.abc import Iterable
