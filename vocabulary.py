@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -409,9 +409,13 @@ class Ticket:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Offers:
-    """What a target offers against doubles; promise no more than this."""
+    """What a target offers against doing a thing twice; promise no more than this."""
 
-    idempotency_key: bool = False
-    own_record_key: bool = False
-    external_id: bool = False
-    read_back: bool = True
+    idempotency_key: bool = False  #: the same key again makes no second one
+    key_kept: timedelta | None = None  #: how long it remembers a key; None: as long as we may ask
+    own_record_key: bool = False  #: we name the record, so writing it again writes the same one
+    external_id: bool = False  #: our key is a field of the record, and no two records may share it
+    takes_one: bool = False  #: it refuses a second for what the first answered
+    read_back: bool = True  #: what stands there can be listed
+    lists_late: bool = False  #: what was made may be listed much later, or without what we know it by
+    left: str = ""  #: how it can happen twice all the same, in a line for people

@@ -244,21 +244,26 @@ class Reading:
 
     def own(self, post: Post) -> OwnPost:
         """What our account wrote, by whatever hand."""
-        return OwnPost(
-            platform="x",
-            post_id=post.id,
-            conversation_key=post.conversation_id or post.id,
-            text=post.whole_text,
-            posted_at=post.created_at.astimezone(UTC),
-            in_reply_to=post.refers_to("replied_to"),
-            url=f"https://x.com/{self.us.handle}/status/{post.id}",
-        )
+        return own_post(post, self.us)
 
     def _media(self, post: Post) -> Iterable[Media]:
         for key in post.attachments.media_keys if post.attachments else []:
             if item := self.media.get(key):
                 kind = KINDS.get(item.type, "other")
                 yield Media(kind=kind, url=item.url or item.preview_image_url, alt=http.storable(item.alt_text))
+
+
+def own_post(post: Post, us: Us) -> OwnPost:
+    """What our account wrote, by whatever hand."""
+    return OwnPost(
+        platform="x",
+        post_id=post.id,
+        conversation_key=post.conversation_id or post.id,
+        text=post.whole_text,
+        posted_at=post.created_at.astimezone(UTC),
+        in_reply_to=post.refers_to("replied_to"),
+        url=f"https://x.com/{us.handle}/status/{post.id}",
+    )
 
 
 def is_id(text: str) -> bool:

@@ -9,6 +9,9 @@ from typing import Protocol
 
 from vocabulary import Offers, ServiceRequest, Ticket
 
+#: The built-in CRM is our own database: the ticket is written in the transaction that decides it.
+BUILT_IN = Offers(own_record_key=True, left="nothing: no call is made, so no outcome is unknown")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TicketChange:
@@ -22,10 +25,10 @@ class CrmBridge(Protocol):
     """Opens tickets in one CRM and hears what becomes of them.
 
     A module of this package offers ``connect(table: dict[str, Any]) -> CrmBridge``: the ``[crm]`` table with its
-    secrets merged in.
+    secrets merged in; and ``OFFERS``, what it tells of its target without a connection.
     """
 
-    offers: Offers
+    offers: Offers  #: what may be promised here: ``pipeline/promises.py``
 
     def open_ticket(self, request: ServiceRequest, *, key: str) -> Ticket:
         """Open the ticket; ``key`` is put where ``find`` can search it.

@@ -70,10 +70,16 @@ NOT_YET = re.compile(
 )
 
 
+OFFERS = Offers(
+    lists_late=True,
+    left="a request that the endpoint lists later than it rested; where descriptions are hidden a person looks",
+)
+
+
 class Open311Bridge(CrmBridge):
     """One GeoReport v2 endpoint."""
 
-    offers = Offers(read_back=True)
+    offers = OFFERS
 
     def __init__(self, endpoint: open311.Endpoint) -> None:
         self._endpoint = endpoint

@@ -1,8 +1,8 @@
 """Opening tickets: intent row, claim, call, confirm; what is in doubt is read back before anything else.
 
 Protocol: claim in one transaction (the attempt counts before the call), call outside of any, confirm in another. After
-the first byte is out, a time-out or 5xx is no failure but doubt: the CRM is searched for our key, after a pause that
-exceeds the time in which the call could still take effect.
+the first byte is out, a time-out or 5xx is no failure but doubt: it rests for longer than the call could still take
+effect, and the CRM is searched for our key. It is searched before every further call, whatever the last one answered.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ from datetime import timedelta
 from sqlmodel import Session, col, select
 
 import crashing
-from errors import AdapterError, InDoubt, RateLimited, Refused, Unauthorized
+from crm_bridge.base import CrmBridge
+from errors import AdapterError, RateLimited, Refused
+from pipeline import promises
 from pipeline.deployment import Deployment
+from pipeline.promises import BEGINS_WITHIN, BETWEEN_READINGS, Next, Then
 from pipeline.taking import take_each
-from store import attention, audit, content, facts, requests, work
+from store import attention, audit, clock, content, facts, requests, work
 from store.tables import DraftRow, MentionRow, RequestMentionRow, ServiceRequestRow, TicketRow
-from store.types import now
 from store.work import Claim
 from vocabulary import DraftState, ServiceRequest, Ticket, TicketStatus
 
 log = logging.getLogger(__name__)
 
 KIND = "ticket"
-TRIES = 2  #: the weakest target has no key of ours: after one more try a person decides. Source: reliability notes, b5
 PAUSE = timedelta(seconds=5)
 
 
@@ -35,10 +36,17 @@ class _Step:
     """What is to be done about a ticket outside of the transaction."""
 
     ticket_id: int
-    what: str  #: open, read_back, nothing
+    what: str = "nothing"  #: open, search, read_back, nothing
     request: ServiceRequest | None = None
     key: str = ""
     fence: int = 0
+    claimed_at: float = 0.0  #: seconds of the monotonic clock
+
+    @property
+    def asked(self) -> ServiceRequest:
+        """What the CRM is asked for."""
+        assert self.request is not None
+        return self.request
 
 
 def file_due(deployment: Deployment, *, worker: str) -> int:
@@ -51,45 +59,93 @@ def _one_step(deployment: Deployment, claim: Claim) -> None:
         step = _prepare(session, deployment, claim)
     if step.what == "open":
         _open(deployment, claim, step)
+    elif step.what == "search":
+        _search(deployment, claim, step)
     elif step.what == "read_back":
         _read_back(deployment, claim, step)
 
 
 def _prepare(session: Session, deployment: Deployment, claim: Claim) -> _Step:
     row = session.get_one(TicketRow, int(claim.ref))
-    nothing = _Step(ticket_id=row.id, what="nothing")
-    moment = now()
+    moment = clock.read(session)
     if row.state in {"sending", "in_doubt"}:
         if row.not_before is not None and row.not_before > moment:
             work.later(session, claim, at=row.not_before, free=True)
-            return nothing
-        row.state = "in_doubt"
-        session.add(row)
-        return _step(session, row, "read_back")
+            return _Step(ticket_id=row.id)
+        _doubt(session, row)
+        return _rested(session, deployment, claim, row)
     if row.state != "pending":
         work.finish(session, [claim])
-        return nothing
-    if facts.kill_switch(session, platform="crm", account="crm") is not None:
+        return _Step(ticket_id=row.id)
+    if _must_wait(session, deployment):
         work.later(session, claim, at=moment + PAUSE, free=True)
-        return nothing
-    if deployment.settings.crm.sending != "armed":  # put back to dry run since: it waits until it is armed again
-        work.later(session, claim, at=moment + PAUSE, free=True)
-        return nothing
+        return _Step(ticket_id=row.id)
     if deployment.crm is None:
         opened(session, row, Ticket(service_request_id=_own_number(session, row)))
         work.finish(session, [claim])
-        return nothing
-    row.state, row.attempt, row.fence = "sending", row.attempt + 1, row.fence + 1
-    row.not_before = moment + deployment.settings.sending.settle
+        return _Step(ticket_id=row.id)
+    if promises.promise(deployment.crm.offers).then is Then.READ_BACK and _may_stand(session, row):
+        return _step(session, row, "search")
+    return _claimed(session, deployment, row)
+
+
+def _may_stand(session: Session, row: TicketRow) -> bool:
+    """Whether it may have been opened: by an earlier call, or before a restore to a moment when it was not approved."""
+    restored = facts.restored_at(session)
+    return row.attempt > 0 or (
+        restored is not None and session.get_one(ServiceRequestRow, row.request_id).requested_at < restored
+    )
+
+
+def _must_wait(session: Session, deployment: Deployment) -> bool:
+    """A kill switch is on, or the CRM was put back to dry run since: until it is armed again."""
+    stopped = facts.kill_switch(session, platform="crm", account="crm") is not None
+    return stopped or deployment.settings.crm.sending != "armed"
+
+
+def _rested(session: Session, deployment: Deployment, claim: Claim, row: TicketRow) -> _Step:
+    """What is done about one whose outcome is unknown, by what its target offers."""
+    bridge = _bridge(deployment)
+    made = promises.promise(bridge.offers)
+    if made.then is Then.AGAIN and row.attempt < made.tries:
+        if _must_wait(session, deployment):
+            work.later(session, claim, at=clock.read(session) + PAUSE, free=True)
+            return _Step(ticket_id=row.id)
+        return _claimed(session, deployment, row)
+    if bridge.offers.read_back:
+        return _step(session, row, "read_back")
+    row.error = f"its outcome is unknown, and the CRM does not show what stands; {row.error or ''}"[:500]
+    _fail(session, claim, row)
+    return _Step(ticket_id=row.id)
+
+
+def _claimed(session: Session, deployment: Deployment, row: TicketRow) -> _Step:
+    began, made = deployment.monotonic(), promises.promise(_bridge(deployment).offers)
+    row.state, row.attempt, row.fence, row.not_found = "sending", row.attempt + 1, row.fence + 1, 0
+    row.not_before = clock.read(session) + made.rest_from_claim(deployment.settings.sending.settle)
     session.add(row)
-    return _step(session, row, "open")
+    audit.append(session, by="system", action="ticket.sending", subject=f"ticket:{row.id}", hashes={"key": row.key})
+    return _step(session, row, "open", claimed_at=began)
+
+
+def _doubt(session: Session, row: TicketRow) -> None:
+    if row.state != "in_doubt":
+        audit.append(session, by="system", action="ticket.in_doubt", subject=f"ticket:{row.id}")
+    row.state = "in_doubt"
+    session.add(row)
+
+
+def _bridge(deployment: Deployment) -> CrmBridge:
+    bridge = deployment.crm
+    assert bridge is not None
+    return bridge
 
 
 def _own_number(session: Session, row: TicketRow) -> str:
     return session.get_one(ServiceRequestRow, row.request_id).reference
 
 
-def _step(session: Session, row: TicketRow, what: str) -> _Step:
+def _step(session: Session, row: TicketRow, what: str, *, claimed_at: float = 0.0) -> _Step:
     request = session.get_one(ServiceRequestRow, row.request_id)
     value = ServiceRequest(
         reference=request.reference,
@@ -100,19 +156,50 @@ def _step(session: Session, row: TicketRow, what: str) -> _Step:
         long=request.long,
         requested_at=request.requested_at,
     )
-    return _Step(ticket_id=row.id, what=what, request=value, key=row.key, fence=row.fence)
+    return _Step(ticket_id=row.id, what=what, request=value, key=row.key, fence=row.fence, claimed_at=claimed_at)
+
+
+def _search(deployment: Deployment, claim: Claim, step: _Step) -> None:
+    """Before a further call: an error is no proof that the last one did nothing."""
+    try:
+        found = _bridge(deployment).find(step.asked, key=step.key)
+    except Refused:  # nothing can be told apart there; that the last call did nothing is all there is to go by
+        found = None
+    except AdapterError as err:
+        with deployment.store.writing() as session:
+            _not_read(session, deployment, claim, session.get_one(TicketRow, step.ticket_id), err)
+        return
+    with deployment.store.writing() as session:
+        row = session.get_one(TicketRow, step.ticket_id)
+        if row.state != "pending":
+            work.finish(session, [claim])
+            return
+        if found is not None:
+            _adopt(session, claim, row, found)
+            return
+        if _must_wait(session, deployment):
+            work.later(session, claim, at=clock.read(session) + PAUSE, free=True)
+            return
+        step = _claimed(session, deployment, row)
+    _open(deployment, claim, step)
 
 
 def _open(deployment: Deployment, claim: Claim, step: _Step) -> None:
-    assert deployment.crm is not None
-    assert step.request is not None
+    if not _may_still_call(deployment, step):
+        with deployment.store.writing() as session:
+            _not_begun(session, claim, step)
+        return
+    bridge, found = _bridge(deployment), None
     try:
         crashing.here("ticket.calling")
-        ticket = deployment.crm.open_ticket(step.request, key=step.key)
+        ticket = bridge.open_ticket(step.asked, key=step.key)
     except AdapterError as err:
         crashing.here("ticket.refused")
+        follows = promises.after(err)
+        if follows is Next.LOOK_THEN_PERSON:
+            follows, found = _looked_for(bridge, step, follows)
         with deployment.store.writing() as session:
-            _not_opened(session, deployment, claim, step, err)
+            _not_opened(session, deployment, claim, step, err, follows, found)
         return
     crashing.here("ticket.called")
     with deployment.store.writing() as session:
@@ -122,11 +209,40 @@ def _open(deployment: Deployment, claim: Claim, step: _Step) -> None:
     crashing.here("ticket.confirmed")
 
 
+def _may_still_call(deployment: Deployment, step: _Step) -> bool:
+    """The last look before the first byte: nobody holds us for dead, and we did not stand still since the claim."""
+    with deployment.store.reading() as session:
+        row = session.get_one(TicketRow, step.ticket_id)
+        ours = row.state == "sending" and row.fence == step.fence
+    age = deployment.monotonic() - step.claimed_at
+    return ours and age <= deployment.settings.sending.settle.total_seconds() * BEGINS_WITHIN
+
+
+def _not_begun(session: Session, claim: Claim, step: _Step) -> None:
+    """Take the claim back, unless somebody holds us for dead already: nothing went out, so it was no try."""
+    row = session.get_one(TicketRow, step.ticket_id)
+    if row.state != "sending" or row.fence != step.fence:
+        return
+    row.state, row.attempt, row.not_before = "pending", row.attempt - 1, None
+    session.add(row)
+    work.later(session, claim, at=clock.read(session) + PAUSE, free=True)
+
+
+def _looked_for(bridge: CrmBridge, step: _Step, follows: Next) -> tuple[Next, Ticket | None]:
+    """What follows a refusal, and the ticket where it stands though it was refused."""
+    try:
+        return follows, bridge.find(step.asked, key=step.key)
+    except Refused:
+        return follows, None
+    except AdapterError:
+        return Next.DOUBT, None
+
+
 def opened(session: Session, row: TicketRow, ticket: Ticket) -> None:
     """The CRM has it. Not fenced on purpose: a late truth is still the truth."""
     row.state = "closed" if ticket.status is TicketStatus.CLOSED else "open"
     row.service_request_id, row.token = ticket.service_request_id or row.service_request_id, ticket.token
-    row.opened_at, row.error = now(), None
+    row.opened_at, row.error = clock.read(session), None
     session.add(row)
     request = session.get_one(ServiceRequestRow, row.request_id)
     if ticket.expected_at is not None:
@@ -161,22 +277,43 @@ def _mentions_filed(session: Session, request_id: int) -> None:
             session.add(mention)
 
 
-def _not_opened(session: Session, deployment: Deployment, claim: Claim, step: _Step, err: AdapterError) -> None:
+def _adopt(session: Session, claim: Claim, row: TicketRow, found: Ticket) -> None:
+    """The CRM shows it: it was opened, whatever we were told."""
+    opened(session, row, found)
+    if found.status is TicketStatus.CLOSED:  # while nobody knew its number, so its change was let pass
+        facts.hear_again(session, found.updated_at or session.get_one(ServiceRequestRow, row.request_id).requested_at)
+    work.finish(session, [claim])
+
+
+def _not_opened(
+    session: Session,
+    deployment: Deployment,
+    claim: Claim,
+    step: _Step,
+    err: AdapterError,
+    follows: Next,
+    found: Ticket | None,
+) -> None:
     row = session.get_one(TicketRow, step.ticket_id)
+    if found is not None and row.state in {"sending", "in_doubt"}:
+        _adopt(session, claim, row, found)
+        return
     if row.state != "sending" or row.fence != step.fence:
         return
     row.error = f"{type(err).__name__}: {err}"[:500]
-    moment = now()
-    if isinstance(err, InDoubt):
-        row.state, row.not_before = "in_doubt", moment + deployment.settings.sending.settle
-        work.later(session, claim, at=row.not_before, free=True)
-    elif isinstance(err, (Refused, Unauthorized)) or row.attempt >= work.MAX_ATTEMPTS:
-        _fail(session, claim, row)
-    else:
-        row.state = "pending"
-        at = err.retry_at if isinstance(err, RateLimited) else moment + work.wait_after(row.attempt)
-        work.later(session, claim, at=at, error=row.error, free=True)
     session.add(row)
+    if follows is Next.DOUBT:
+        made = promises.promise(_bridge(deployment).offers)
+        _doubt(session, row)
+        row.not_before = clock.read(session) + made.rest(deployment.settings.sending.settle)
+        work.later(session, claim, at=row.not_before, free=True)
+    elif follows in {Next.LATER, Next.ALLOWED} and row.attempt < work.MAX_ATTEMPTS:
+        row.state = "pending"
+        pause = clock.read(session) + work.wait_after(row.attempt)
+        at = err.retry_at if isinstance(err, RateLimited) else pause
+        work.later(session, claim, at=at, error=row.error, free=True)
+    else:
+        _fail(session, claim, row)
 
 
 def _fail(session: Session, claim: Claim, row: TicketRow) -> None:
@@ -196,19 +333,18 @@ def _fail(session: Session, claim: Claim, row: TicketRow) -> None:
 
 
 def _read_back(deployment: Deployment, claim: Claim, step: _Step) -> None:
-    assert deployment.crm is not None
-    assert step.request is not None
+    """Adopt what stands there. Only what was not there each time that it was looked for is opened again."""
+    bridge = _bridge(deployment)
     try:
-        found = deployment.crm.find(step.request, key=step.key)
+        found = bridge.find(step.asked, key=step.key)
     except AdapterError as err:
         with deployment.store.writing() as session:
             row = session.get_one(TicketRow, step.ticket_id)
-            row.error = f"could not be read back: {err}"[:500]
-            session.add(row)
             if isinstance(err, Refused):  # it never can be: a person decides, or there might be two tickets
+                row.error = f"could not be read back: {err}"[:500]
                 _fail(session, claim, row)
-                return
-            work.later(session, claim, at=now() + deployment.settings.sending.settle, error=row.error, free=True)
+            else:
+                _not_read(session, deployment, claim, row, err)
         return
     crashing.here("ticket.read_back")
     with deployment.store.writing() as session:
@@ -216,18 +352,34 @@ def _read_back(deployment: Deployment, claim: Claim, step: _Step) -> None:
         if row.state != "in_doubt":
             work.finish(session, [claim])
         elif found is not None:
-            opened(session, row, found)
-            if found.status is TicketStatus.CLOSED:  # while nobody knew its number, so its change was let pass
-                facts.hear_again(
-                    session, found.updated_at or session.get_one(ServiceRequestRow, row.request_id).requested_at
-                )
-            work.finish(session, [claim])
-        elif row.attempt >= TRIES:
-            _fail(session, claim, row)
+            _adopt(session, claim, row, found)
         else:
-            row.state = "pending"
-            session.add(row)
-            work.later(session, claim, at=now(), free=True)
+            _not_there(session, deployment, claim, row)
+
+
+def _not_read(session: Session, deployment: Deployment, claim: Claim, row: TicketRow, err: AdapterError) -> None:
+    """While the CRM can't be read, nothing is opened."""
+    row.error = f"could not be read back: {err}"[:500]
+    session.add(row)
+    at = clock.read(session) + deployment.settings.sending.settle
+    if isinstance(err, RateLimited):
+        at = max(at, err.retry_at)
+    work.later(session, claim, at=at, error=row.error, free=True)
+
+
+def _not_there(session: Session, deployment: Deployment, claim: Claim, row: TicketRow) -> None:
+    """One search that shows nothing proves little, a second one after a while more."""
+    made, moment = promises.promise(_bridge(deployment).offers), clock.read(session)
+    row.not_found += 1
+    session.add(row)
+    if row.not_found < made.readings:
+        row.not_before = moment + deployment.settings.sending.settle * BETWEEN_READINGS
+        work.later(session, claim, at=row.not_before, free=True)
+    elif row.attempt >= made.tries:
+        _fail(session, claim, row)
+    else:
+        row.state = "pending"
+        work.later(session, claim, at=moment, free=True)
 
 
 def as_ticket(row: TicketRow) -> Ticket:

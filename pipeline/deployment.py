@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
@@ -53,8 +54,9 @@ class Deployment:
                 settings.calendar.hours, settings.calendar.holidays, time_zone=settings.city.time_zone
             )
         self.stopping = threading.Event()  #: this process is to end: nothing more is begun
+        self.monotonic: Callable[[], float] = time.monotonic  #: seconds; tests hand in their own
         self._listeners: dict[str, Listener] = {}
-        self._responders: dict[str, Responder] = {}
+        self.responders: dict[str, Responder] = {}  #: those that were needed so far, by account
 
     def accounts(self) -> Mapping[str, Account]:
         """The accounts of the file, by name."""
@@ -114,12 +116,12 @@ class Deployment:
         Raises:
             ConfigError: the account is not in the file, its replies are made by hand, or a key is missing.
         """
-        if name not in self._responders:
+        if name not in self.responders:
             account = self.settings.accounts.get(name)
             if account is None:
                 raise ConfigError(f"{self.settings.file}: there is no account {name!r} any more")
-            self._responders[name] = adapter("responders", account.platform).connect(self._table(account))
-        return self._responders[name]
+            self.responders[name] = adapter("responders", account.platform).connect(self._table(account))
+        return self.responders[name]
 
     @cached_property
     def crm(self) -> CrmBridge | None:

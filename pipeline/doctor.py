@@ -16,9 +16,11 @@ from urllib.parse import urlsplit
 import apprise
 import httpx
 
-from adapters import adapter
+from adapters import adapter, has_adapter
 from classifiers import fitting
+from crm_bridge.base import BUILT_IN
 from errors import AdapterError, ConfigError, HarkenError
+from pipeline import promises
 from pipeline.deployment import Deployment
 from settings import Account, load
 from store import migrate
@@ -72,6 +74,7 @@ def of_deployment(deployment: Deployment) -> Iterator[Finding]:
         yield Finding(mark="warn", what="accounts", told="none: nothing is heard; add one under [accounts]")
     if settings.crm.kind != "builtin":
         yield _tried("crm", lambda: _crm(deployment))
+    yield from promised(deployment)
     yield from _alarms(deployment)
     yield _settle(deployment)
     yield _clock(deployment)
@@ -142,6 +145,17 @@ def _crm(deployment: Deployment) -> str:
     assert bridge is not None
     changes = sum(1 for _ in bridge.changed_since(datetime.now(UTC) - timedelta(minutes=5)))
     return f"{deployment.settings.crm.kind}, {changes} changes in five minutes"
+
+
+def promised(deployment: Deployment) -> Iterator[Finding]:
+    """What each target lets us promise: ``docs/targets.md`` says more."""
+    for name, account in deployment.accounts().items():
+        if has_adapter("responders", account.platform):
+            told = promises.told(deployment.length_rule(account.platform).OFFERS)
+            yield Finding(mark="ok", what=f"replies of {name}", told=told)
+    crm = deployment.settings.crm.kind
+    offers = BUILT_IN if crm == "builtin" else adapter("crm_bridge", crm).OFFERS
+    yield Finding(mark="ok", what=f"tickets in {crm}", told=promises.told(offers))
 
 
 def _alarms(deployment: Deployment) -> Iterator[Finding]:

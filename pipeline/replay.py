@@ -26,8 +26,8 @@ def replay(session: Session, row: AttentionRow, account: AccountRow | None) -> N
         work.put(session, "assess", mention.id)
     elif row.kind == "ticket":
         ticket = session.get_one(TicketRow, int(row.ref))
-        # A failure may have been a lie: the CRM is read before anything is opened again.
-        ticket.state, ticket.attempt, ticket.not_before, ticket.error = "in_doubt", 0, now(), None
+        # A failure may have been a lie: the CRM is read before anything is opened again, once, since it has rested.
+        ticket.state, ticket.attempt, ticket.not_before, ticket.error, ticket.not_found = "in_doubt", 0, now(), None, 1
         session.add(ticket)
         work.put(session, "ticket", ticket.id)
     elif row.kind == "account" and account is not None:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from sqlmodel import Session
 
 from errors import AdapterError
-from pipeline import act_replies, act_tickets, alarms, assess, draft, follow_up, listen
+from pipeline import act_replies, act_tickets, alarms, assess, draft, follow_up, listen, retracting, sweep
 from pipeline.deployment import Deployment, account_row
 from pipeline.listen import Round
 from store import attention
@@ -70,7 +70,8 @@ def act(deployment: Deployment, *, worker: str = WORKER) -> int:
     done = draft.draft_due(deployment, worker=worker)
     done += act_tickets.file_due(deployment, worker=worker)
     done += act_replies.send_due(deployment, worker=worker)
-    done += act_replies.retract_due(deployment, worker=worker)
+    done += retracting.retract_due(deployment, worker=worker)
+    done += sweep.sweep_due(deployment, worker=worker)
     return done
 
 
@@ -85,7 +86,7 @@ class Stage:
 
 
 STAGES = (
-    Stage(name="worker", step=act, kinds=(draft.KIND, act_tickets.KIND, act_replies.KIND, act_replies.RETRACT)),
+    Stage(name="worker", step=act, kinds=(draft.KIND, act_tickets.KIND, act_replies.KIND, retracting.KIND, sweep.KIND)),
     Stage(name="lookout", step=understand, kinds=(assess.KIND,), rings=True),
 )
 

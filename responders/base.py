@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from vocabulary import ApprovedReply, Offers, PostNow, SentReply, Visibility
+from vocabulary import ApprovedReply, Offers, OwnPost, PostNow, SentReply, Visibility
 
 
 class Responder(Protocol):
     """Posts approved replies for one account on one platform.
 
-    A module of this package that can reply offers ``connect(table: dict[str, Any]) -> Responder``, and the two
-    names ``MAX_LENGTH`` and ``length(text)`` that drafting needs without a connection; where a private message has a
-    bound of its own, ``MAX_PRIVATE_LENGTH`` besides.
+    A module of this package that can reply offers ``connect(table: dict[str, Any]) -> Responder``, and what is needed
+    of it without a connection: ``OFFERS``, ``MAX_LENGTH`` and ``length(text)``; where a private message has a bound or
+    an offer of its own, ``MAX_PRIVATE_LENGTH`` and ``PRIVATE_OFFERS`` besides.
     """
 
-    offers: Offers  #: what may be promised here
+    offers: Offers  #: what may be promised here: ``pipeline/promises.py``
+    private_offers: Offers | None = None  #: of a private message, where it differs
     hindrance: str | None  #: why nothing can be sent, a missing key for one; None: all is there
     max_length: int  #: in the units of ``length``
 
@@ -28,6 +29,16 @@ class Responder(Protocol):
 
         Raises:
             AdapterError: of the kind that says what to do next.
+        """
+        ...
+
+    def answers(self, reply: ApprovedReply) -> tuple[OwnPost, ...]:
+        """What this account wrote in public where the reply would stand, by whatever hand.
+
+        Asked before sending, so that what a colleague answered a moment ago is seen, and later, to look for doubles.
+
+        Raises:
+            AdapterError: it can't be read.
         """
         ...
 
@@ -52,6 +63,12 @@ class Responder(Protocol):
     def retract(self, post_id: str) -> None:
         """Delete our own reply; done twice is done once."""
         ...
+
+
+def offered(responder: Responder, visibility: Visibility) -> Offers:
+    """What a responder offers for a reply that so many may read."""
+    private = responder.private_offers if visibility is Visibility.DIRECT else None
+    return private or responder.offers
 
 
 def longest(rule: Any, visibility: Visibility) -> int:

@@ -22,12 +22,15 @@ from clients.facebook_posts import Place, Written
 from clients.keys import keys
 from errors import Refused, Unavailable
 from responders.base import Responder
-from vocabulary import ApprovedReply, HeardHow, Offers, PostNow, SentReply, Unreadable, Visibility
+from vocabulary import ApprovedReply, HeardHow, Offers, OwnPost, PostNow, SentReply, Unreadable, Visibility
 
 MAX_LENGTH = 8_000
 MAX_PRIVATE_LENGTH = 1_999  #: Send API reference: "less than 2000 characters" (read 2026-04)
 CLOCKS_DIFFER = timedelta(minutes=5)  #: Meta's and ours, at most
 LOOK_BACK = timedelta(days=1)  #: before the approval; nothing older in the thread can be this reply
+
+OFFERS = Offers(left="a comment that Graph lists later than both readings")
+PRIVATE_OFFERS = Offers(takes_one=True, left="nothing within seven days; where the author is hidden a person looks")
 
 REFERENCE = re.compile(r"\b[A-Z]{1,4}-[A-Z0-9]{6,}\b")
 MESSAGE_ID = re.compile(r"m_.+")  #: of a private message; posts and comments are numbers
@@ -42,7 +45,8 @@ def length(text: str) -> int:
 class FacebookResponder(Responder):
     """Comments for one Page."""
 
-    offers = Offers(read_back=True)
+    offers = OFFERS
+    private_offers = PRIVATE_OFFERS
     max_length = MAX_LENGTH
     hindrance = None  # the Page's token reads and writes
 
@@ -86,6 +90,14 @@ class FacebookResponder(Responder):
             return SentReply(post_id=self._graph.message(self._page_id, recipient_of(reply), reply.text))
         post_id = self._graph.write(reply.in_reply_to, "comments", message=reply.text)
         return SentReply(post_id=post_id, url=f"https://www.facebook.com/{post_id}")
+
+    def answers(self, reply: ApprovedReply) -> tuple[OwnPost, ...]:
+        """What the Page wrote on the thread since shortly before the approval; each answers what it hangs under."""
+        root = reply.draft.conversation_key
+        try:
+            return tuple(facebook_posts.own_post(one, Place.of(one, root)) for one in self._ours(reply))
+        except facebook.Gone:
+            return ()  # with the post went its comments
 
     def find_sent(self, reply: ApprovedReply) -> SentReply | None:
         """Our reply among the Page's comments of the thread, or among its messages to the author."""

@@ -24,10 +24,12 @@ from clients.keys import keys
 from clients.x_lookup import look_up, posts
 from errors import Refused, Unauthorized, Unavailable
 from responders.base import Responder
-from vocabulary import ApprovedReply, Offers, PostNow, SentReply, Visibility
+from vocabulary import ApprovedReply, Offers, OwnPost, PostNow, SentReply, Visibility
 
 MAX_LENGTH = 280
 CLOCKS_DIFFER = timedelta(minutes=5)  #: X's and ours, at most
+
+OFFERS = Offers(left="a post that X lists in our timeline later than both readings")
 
 REFERENCE = re.compile(r"\b[A-Z]{1,4}-[A-Z0-9]{6,}\b")
 LEADING_HANDLES = re.compile(r"^(?:@\w{1,15}\s+)+")
@@ -41,7 +43,7 @@ def length(text: str) -> int:
 class XResponder(Responder):
     """Posts for one account of the city on X."""
 
-    offers = Offers(read_back=True)
+    offers = OFFERS
     max_length = MAX_LENGTH
 
     def __init__(self, client: tweepy.Client, account: x.Account) -> None:
@@ -84,6 +86,15 @@ class XResponder(Responder):
             if not isinstance(post_id, str | int) or not x_posts.is_id(str(post_id)):
                 raise failures.NO_ID.error(f"X said yes but gave no id: {x.explanation(answer)}", write=True)
         return SentReply(post_id=str(post_id), url=self._url(str(post_id)))
+
+    def answers(self, reply: ApprovedReply) -> tuple[OwnPost, ...]:
+        """What our account wrote since the answered post and in answer to it."""
+        us = self._who()
+        return tuple(
+            x_posts.own_post(own, us)
+            for own in self._own_since(reply.in_reply_to)
+            if own.refers_to("replied_to") == reply.in_reply_to
+        )
 
     def find_sent(self, reply: ApprovedReply) -> SentReply | None:
         """Our reply among what our account wrote since the post that it answers."""

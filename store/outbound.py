@@ -1,13 +1,15 @@
 """What our own accounts wrote: by Harken, or by hand on the platform, which settles a mention just as well."""
 
+import logging
 import re
 import unicodedata
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
 
-from store import attention, audit, content, intake
+from store import attention, audit, content, intake, work
 from store.tables import (
     AccountRow,
     ConversationRow,
@@ -19,10 +21,15 @@ from store.tables import (
     ServiceRequestRow,
     TicketRow,
 )
+from store.types import now
 from vocabulary import DraftState, OwnPost
+
+log = logging.getLogger(__name__)
 
 UNDECIDED = ("pending", "held", "manual")
 LIVE = (*UNDECIDED, "approved", "sending", "in_doubt")
+#: The work of looking for doubles, and how long after a reply is known to stand: ``pipeline/sweep.py``.
+SWEEP, SWEEP_AFTER = "sweep", timedelta(minutes=10)
 
 
 def take(session: Session, account: AccountRow, post: OwnPost) -> bool:
@@ -106,6 +113,10 @@ def _folded(text: str) -> str:
 
 def confirm(session: Session, reply: ReplyRow, *, post_id: str, url: str, sent_at: datetime) -> None:
     """The reply stands on its thread. Not fenced on purpose: a late truth is still the truth."""
+    if reply.state == "sent" and reply.post_id is not None:  # adopted meanwhile
+        if reply.post_id != post_id:
+            doubled(session, reply, [reply.post_id, post_id], told=[reply.url or reply.post_id, url or post_id])
+        return
     reply.state, reply.post_id, reply.url, reply.sent_at, reply.error = "sent", post_id, url, sent_at, None
     session.add(reply)
     audit.append(
@@ -115,6 +126,7 @@ def confirm(session: Session, reply: ReplyRow, *, post_id: str, url: str, sent_a
         subject=f"reply:{reply.id}",
         hashes={"text": reply.text_sha, "post_id": post_id, "key": reply.key},
     )
+    work.put(session, SWEEP, reply.id, not_before=now() + SWEEP_AFTER)
     draft = session.get(DraftRow, reply.draft_id) if reply.draft_id else None
     if draft is not None:
         draft.state, draft.error = DraftState.SENT, None
@@ -125,6 +137,22 @@ def confirm(session: Session, reply: ReplyRow, *, post_id: str, url: str, sent_a
         asked = draft is not None and draft.purpose == "clarify"
         mention.state = "waiting_for_resident" if asked else "answered"
         session.add(mention)
+
+
+def doubled(session: Session, reply: ReplyRow, posts: Sequence[str], *, told: Sequence[str]) -> None:
+    """A reply stands more than once: people hear of it, and nothing is deleted by itself."""
+    log.error("reply %d stands %d times", reply.id, len(posts), extra={"reply": reply.id})
+    attention.raise_(
+        session,
+        kind="double",
+        ref=str(reply.id),
+        account_id=reply.account_id,
+        mention_id=reply.mention_id,
+        summary=f"a reply stands {len(posts)} times: {', '.join(told)}",
+        remedy="keep the first and delete the others on the platform; nothing is deleted by itself",
+    )
+    hashes = {"text": reply.text_sha, "posts": " ".join(posts)[:500]}
+    audit.append(session, by="system", action="reply.doubled", subject=f"reply:{reply.id}", hashes=hashes)
 
 
 def live_reply(session: Session, mention_id: int, turn: int) -> ReplyRow | None:

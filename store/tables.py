@@ -558,6 +558,7 @@ class ReplyRow(SQLModel, table=True):
     fence: int = 0
     attempt: int = 0
     not_before: datetime | None = at(default=None)  # in doubt: when it may be read back
+    not_found: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # times in a row, since the last call
     post_id: str | None = Field(default=None, index=True)
     url: str = ""
     sent_at: datetime | None = at(default=None)
@@ -670,6 +671,7 @@ class TicketRow(SQLModel, table=True):
     fence: int = 0
     attempt: int = 0
     not_before: datetime | None = at(default=None)
+    not_found: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # as for a reply
     give_up_reply_wait_at: datetime | None = at(default=None)
     updated_at: datetime | None = at(default=None)
     opened_at: datetime | None = at(default=None)

@@ -15,6 +15,7 @@ from store import audit, content, outbound, requests, threads, work
 from store.people import Principal
 from store.refusals import Conflict, Invalid, Missing
 from store.tables import (
+    AccountRow,
     ApprovalRow,
     DraftRow,
     MentionRow,
@@ -224,8 +225,12 @@ def retry(deployment: Deployment, who: Principal, draft_id: int) -> int:
         taken = outbound.live_reply(session, draft.mention_id, draft.turn)
         if taken is not None:
             raise Conflict(f"a newer reply is {taken.state}", code="decided", draft_id=taken.draft_id)
-        # A failure may have been a lie: it is read back before it is sent.
-        reply.state, reply.attempt, reply.error, reply.not_before = "in_doubt", 0, None, now()
+        # A failure may have been a lie: it is read back before it is sent, once, since it has rested all the while.
+        reply.state, reply.attempt, reply.error, reply.not_before, reply.not_found = "in_doubt", 0, None, now(), 1
+        account = session.get_one(AccountRow, reply.account_id)
+        if account.state == "unauthorized":  # who tries again says that its keys are good
+            account.state = "ok"
+            session.add(account)
         draft.state, draft.error, draft.version = DraftState.IN_DOUBT, None, draft.version + 1
         session.add_all([reply, draft])
         work.put(session, "reply", reply.id, lane=f"account:{reply.account_id}")

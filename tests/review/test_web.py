@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
-from pipeline import act_replies, decide
+from pipeline import decide, outcomes
 from pipeline.deployment import account_row
 from store import attention, facts, outbound, people, requests, sight, sign_in
 from store.desk import inbox
@@ -181,7 +181,7 @@ def test_a_failed_reply_leaves_the_inbox_once_it_is_dealt_with(city: City, way_o
     decide.approve(city.deployment, APPROVER, failed.id, version=failed.version, parts=["reply"])
     with city.deployment.store.writing() as session:
         reply = session.exec(select(ReplyRow)).one()
-        act_replies.fail(session, reply)
+        outcomes.fail(session, reply)
 
     if way_out == "dismiss":
         decide.dismiss(city.deployment, APPROVER, mention_id, reason="the author blocked us")
