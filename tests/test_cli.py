@@ -110,7 +110,8 @@ def test_help_names_every_command(harken: Harken) -> None:
 
     assert told.returncode == 0
     commands = (
-        "run web worker init doctor verify-audit poll process import classify train evaluate db staff token sandbox"
+        "run web worker init doctor verify-audit backup restore poll process import classify train evaluate db staff "
+        "token sandbox"
     )
     assert [name for name in commands.split() if f" {name} " not in told.stdout] == []
 

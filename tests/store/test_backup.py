@@ -315,6 +315,20 @@ def test_an_older_backup_is_brought_up_to_date_and_a_newer_one_refused(
         restored(saved, empty, none, replace=True)
 
 
+@pytest.mark.only_on("sqlite")
+def test_who_has_the_file_open_goes_on_with_what_was_restored(
+    saved: Path, city_store: Store, store_url: str, own: Checkpoints
+) -> None:
+    another = open_store(store_url)
+    decide(another, 4)
+
+    restored(saved, city_store, own, replace=True)
+    decide(another, 5)
+
+    assert entries(city_store) == entries(another) == [*["draft.approved"] * 3, "store.restored", "draft.approved"]
+    another.close()
+
+
 @pytest.mark.only_on("postgresql")
 def test_a_store_that_somebody_has_open_is_not_restored(
     saved: Path, city_store: Store, store_url: str, own: Checkpoints
