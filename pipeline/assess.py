@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, select
 
 import crashing
@@ -20,6 +19,7 @@ from pipeline.deployment import Deployment
 from places.finder import find_place
 from places.services import by_general_code, choose
 from store import attention, content, intake, models, switches, work
+from store.engine import TROUBLE
 from store.tables import AssessmentRow, MentionRow, PlaceRow
 from store.work import Claim
 from vocabulary import GENERAL_CODES, Classification, Intent, Place, Sentiment, Urgency
@@ -110,7 +110,7 @@ def _kept(session: Session, deployment: Deployment, one: _Read, answer: Classifi
     try:
         with session.begin_nested():
             _keep(session, deployment, one, answer, confidence)
-    except OperationalError:  # the database's own trouble, not the post's
+    except TROUBLE:  # the database's own trouble, not the post's
         raise
     except Exception as err:
         log.exception("mention %d could not be assessed: %s", one.mention_id, type(err).__name__)

@@ -9,13 +9,22 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    NoSuchModuleError,
+    OperationalError,
+)
 from sqlmodel import Session
 
 import crashing
 from errors import ConfigError
 from store import wakeups
 
+#: The database's own trouble, and not of what it was given: it is away, busy, full, or a standby. It may work later.
+TROUBLE = (OperationalError, InterfaceError, InternalError)
 #: How long one waits for another's lock before the database counts as busy, on both stores.
 BUSY_TIMEOUT_MS = 10_000
 #: Of each connection to PostgreSQL, milliseconds. What hangs must end: a forgotten transaction would keep the one lock
@@ -141,7 +150,11 @@ def open_store(url: str) -> Store:
     try:
         with engine.connect() as connection:
             _check_durability(connection)
+    except ConfigError:
+        engine.dispose()
+        raise
     except DBAPIError as err:
+        engine.dispose()
         why = " ".join(str(err.orig).split())
         raise ConfigError(f"store.url = {parsed.render_as_string(hide_password=True)}: can't be opened: {why}") from err
     return Store(engine)

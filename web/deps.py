@@ -12,10 +12,10 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
-from sqlalchemy.exc import OperationalError
 
 from pipeline.deployment import Deployment
 from store import people, sign_in
+from store.engine import TROUBLE
 from store.people import Principal
 from store.refusals import Forbidden
 from store.tables import ApiTokenRow, WebSessionRow
@@ -105,7 +105,7 @@ def _note(d: Deployment, table: type[Any], row_id: int, column: str) -> None:
     try:
         with d.store.writing() as session:
             setattr(session.get_one(table, row_id), column, now())
-    except OperationalError:
+    except TROUBLE:
         log.info("the database was too busy to note when %s %s was used", table.__tablename__, row_id)
 
 

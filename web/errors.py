@@ -10,11 +10,11 @@ from typing import Any, Protocol
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
-from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from classifiers.base import Busy, PostsFailed
 from errors import HarkenError
+from store.engine import TROUBLE
 from store.refusals import Conflict, Forbidden, Invalid, Missing
 from web import shield
 
@@ -71,7 +71,8 @@ def install(app: FastAPI, *, draft_of_conflict: Callable[[Request, int], Any]) -
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(SignInNeededError, _sign_in)
-    app.add_exception_handler(OperationalError, _busy)
+    for trouble in TROUBLE:
+        app.add_exception_handler(trouble, _busy)
     app.add_exception_handler(Exception, _broken)
 
 

@@ -7,13 +7,14 @@ import json
 from typing import Any
 
 import anyio
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.deployment import Deployment
 from store import idempotency, people
+from store.engine import TROUBLE
 from store.idempotency import Answered, Begun, Busy, Reused
 from web import shield
 
@@ -125,7 +126,7 @@ class Once:
         try:
             with self.store.writing() as session:
                 idempotency.forget(session, begun)
-        except OperationalError:
+        except TROUBLE:
             return  # it lapses by itself
 
 
