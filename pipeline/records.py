@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from errors import ConfigError
@@ -102,7 +102,7 @@ def checkpoint_if_due(deployment: Deployment) -> None:
     try:
         newest = own.newest()
         every = deployment.settings.audit.checkpoint_every
-        if newest is not None and datetime.fromisoformat(newest.at) + every > now():
+        if newest is not None and timedelta(0) <= now() - datetime.fromisoformat(newest.at) < every:
             return
         own.write(deployment.store)
     except (BrokenLog, BadCheckpoints, ConfigError) as err:
