@@ -24,7 +24,7 @@ def doubt_unfinished(session: Session, *, until: datetime) -> int:
         session: of a store that no worker has.
         until: before this nothing is read back: what was called last may still take effect.
     """
-    doubt = {"state": "in_doubt", "not_before": until}
+    doubt = {"state": "in_doubt", "not_before": until, "not_found": 0}
     replies = _count(session, update(ReplyRow).where(col(ReplyRow.state).in_(UNFINISHED_REPLY)).values(**doubt))
     unfinished = col(TicketRow.state).in_(UNFINISHED_TICKET) & (col(TicketRow.crm) != OUR_OWN_CRM)
     tickets = _count(session, update(TicketRow).where(unfinished).values(**doubt))
