@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from typing import Annotated, Any
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from clients import facebook, http
+from clients.shapes import Moment
 from errors import Unavailable
 from vocabulary import Author, HeardHow, Media, Mention, OwnPost, Unreadable
 
@@ -60,7 +60,7 @@ class Written(BaseModel):
     """A post or a comment as Graph serves it; fields that we don't know are let be."""
 
     id: Id
-    created_time: AwareDatetime
+    created_time: Moment
     message: str = ""
     author: Person | None = Field(default=None, alias="from")
     permalink_url: str = ""
@@ -125,7 +125,7 @@ def mention(written: Written, raw: object, place: Place, heard_how: HeardHow) ->
         post_id=written.id,
         conversation_key=place.root,
         text=written.text,
-        posted_at=written.created_time.astimezone(UTC),
+        posted_at=written.created_time,
         heard_how=heard_how,
         author=None
         if author is None
@@ -144,7 +144,7 @@ def own_post(written: Written, place: Place) -> OwnPost:
         post_id=written.id,
         conversation_key=place.root,
         text=written.text,
-        posted_at=written.created_time.astimezone(UTC),
+        posted_at=written.created_time,
         in_reply_to=place.above,
         url=written.url,
     )

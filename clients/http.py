@@ -28,6 +28,9 @@ READ_WITHIN = 20.0  #: seconds between two pieces of the answer
 ANSWER_WITHIN = 60.0  #: seconds for the whole body, against a server that drips
 LARGEST_BODY = 20 * 1024 * 1024  #: bytes, unpacked
 
+NESTED = 100  #: levels of JSON; platforms need ten
+BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)  #: and texts, in which brackets mean nothing
+
 SECRET = re.compile(
     r"(?i)((?:access_token|appsecret_proof|client_secret|api_key|oauth_\w+|fb_exchange_token)[\"']?\s*[=:]\s*[\"']?"
     r"|\bBearer\s+|\bOAuth\s+)[^&\s\"',;)]+"
@@ -93,6 +96,7 @@ class Wire(HTTPAdapter):
             # The text of these errors holds the whole URL: it is not chained on.
             raise (NotReached if nothing_went_out(err) else Broken)(self._told(err)) from None
         response._content, response._content_consumed = body, True  # type: ignore[attr-defined]  # as requests itself does
+        response.json = lambda **_: parsed(body)  # type: ignore[method-assign]  # facebook-sdk reads by it
         self.headers = response.headers
         if not 200 <= response.status_code < 300:
             raise Answered(response.status_code, response.headers, body)
@@ -147,15 +151,53 @@ def through(session: requests.Session, base_url: str, *, read_within: float = RE
 
 
 def parsed(body: bytes) -> Any:
-    """A body as JSON.
+    """A body as JSON. One odd value spoils what it is in, not what stands beside it.
+
+    So bytes that are no text become U+FFFD, a number too long to be one stays a text, and what is nested deeper than
+    ``NESTED`` becomes null.
 
     Raises:
         ValueError: it is none, or one made to break a parser.
     """
+    text = _text(body)
     try:
-        return json.loads(body)
+        return json.loads(text, parse_int=_number)
+    except RecursionError:
+        pass
+    try:
+        return json.loads(_shallow(text), parse_int=_number)
     except RecursionError:
         raise ValueError("JSON nested too deeply") from None
+
+
+def _text(body: bytes) -> str:
+    encoding: str = json.detect_encoding(body)
+    try:
+        return body.decode(encoding, "surrogatepass")
+    except UnicodeDecodeError:
+        return body.decode(encoding, "replace")
+
+
+def _number(digits: str) -> int | str:
+    try:
+        return int(digits)
+    except ValueError:  # Python reads none of more than 4,300 digits
+        return digits
+
+
+def _shallow(text: str) -> str:
+    """The JSON without what lies too deep in it."""
+    kept, depth, done = [], 0, 0
+    for found in BRACKETS.finditer(text):
+        if found[0] in "[{":
+            depth += 1
+            if depth == NESTED + 1:
+                kept += [text[done : found.start()], "null"]
+        elif found[0] in "]}":
+            if depth == NESTED + 1:
+                done = found.end()
+            depth -= 1
+    return "".join([*kept, text[done:]])
 
 
 def packed(value: Any) -> bytes:

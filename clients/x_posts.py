@@ -11,12 +11,12 @@ import html
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from clients import http
+from clients.shapes import Moment
 from errors import Unavailable
 from vocabulary import Author, HeardHow, Media, Mention, OwnPost, Unreadable
 
@@ -96,7 +96,7 @@ class Post(BaseModel):
 
     id: Id
     text: str
-    created_at: AwareDatetime
+    created_at: Moment
     author_id: Id | None = None
     conversation_id: Id | None = None
     in_reply_to_user_id: Id | None = None
@@ -187,7 +187,7 @@ class Reading:
             post_id=post.id,
             conversation_key=post.conversation_id or post.id,
             text=post.whole_text,
-            posted_at=post.created_at.astimezone(UTC),
+            posted_at=post.created_at,
             heard_how=self.heard_how(post, heard_how),
             author=_author(post, who),
             url=f"https://x.com/{who.username if who and who.username else 'i'}/status/{post.id}",
@@ -260,7 +260,7 @@ def own_post(post: Post, us: Us) -> OwnPost:
         post_id=post.id,
         conversation_key=post.conversation_id or post.id,
         text=post.whole_text,
-        posted_at=post.created_at.astimezone(UTC),
+        posted_at=post.created_at,
         in_reply_to=post.refers_to("replied_to"),
         url=f"https://x.com/{us.handle}/status/{post.id}",
     )
