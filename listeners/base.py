@@ -34,3 +34,11 @@ class Listener(Protocol):
             AdapterError: of the kind that says what to do next.
         """
         ...
+
+    def reread(self, source: str, raw: bytes) -> Page:
+        """A page of one item of a source: what could not be read when it came, from ``Unreadable.raw``.
+
+        Raises:
+            AdapterError: it may have to ask its platform who we are.
+        """
+        ...

@@ -143,6 +143,24 @@ class FacebookListener(Listener):
         ]
         return tuple(edits), tuple(i for i, (found, _) in now.items() if found is None)
 
+    def reread(self, source: str, raw: bytes) -> Page:
+        """One post or comment read by itself, or a post whose comments could not be read."""
+        found, done = Sorted(self._page_id), Position(done=True)
+        try:
+            item = http.parsed(raw)
+        except ValueError as err:
+            found.unreadable.append(Unreadable(raw=raw, why=str(err)))
+            return found.page(done)
+        if source == "comments" and isinstance(item, dict) and "comments" in item:
+            self._take_comments(found, item)
+        else:
+            found.add(item, HeardHow.PAGE_COMMENT if source == "comments" else self._door(source, item))
+        return found.page(done)
+
+    def _door(self, source: str, item: object) -> HeardHow:
+        ours = str(item.get("id", "")).startswith(f"{self._page_id}_") if isinstance(item, dict) else False
+        return HeardHow.MENTION if source == "feed" and ours else HeardHow.TAGGED
+
     def _heard_how(self, written: Written) -> HeardHow:
         if written.object is not None:
             return HeardHow.PAGE_COMMENT
@@ -168,8 +186,7 @@ class FacebookListener(Listener):
         )
         found = Sorted(self._page_id)
         for item in body["data"]:
-            ours = str(item.get("id", "")).startswith(f"{self._page_id}_") if isinstance(item, dict) else False
-            found.add(item, HeardHow.MENTION if wanted.source == "feed" and ours else HeardHow.TAGGED)
+            found.add(item, self._door(wanted.source, item))
         cursor = facebook_posts.cursor_after(body) if may_go_on(body["data"], wanted.since) else None
         reached = replace(position, after=cursor, done=cursor is None, posts=position.posts + len(body["data"]))
         return found.page(reached), reached
@@ -229,9 +246,9 @@ class FacebookListener(Listener):
 
 
 def may_go_on(items: Sequence[object], since: datetime) -> bool:
-    """Whether what follows a page may be younger than the mark: some of its last posts are."""
+    """Whether what follows a page may be younger than the mark: some of its last posts are, or can't be read."""
     tail = [facebook_posts.read(item) for item in items[-LATE_AT_MOST:]]
-    return any(isinstance(written, Written) and written.created_time >= since for written in tail)
+    return any(isinstance(written, Unreadable) or written.created_time >= since for written in tail)
 
 
 def stuck(before: Position, after: Position) -> bool:

@@ -23,7 +23,7 @@ from typing import Any
 
 import tweepy
 
-from clients import x, x_posts
+from clients import http, x, x_posts
 from clients.keys import keys
 from clients.x_lookup import look_up, posts
 from errors import ConfigError, Refused, Unavailable
@@ -104,13 +104,21 @@ class XListener(Listener):
         edits = tuple(Edit(post_id=i, mention=mention) for i, mention in now.items() if mention is not None)
         return edits, tuple(i for i, mention in now.items() if mention is None)
 
+    def reread(self, source: str, raw: bytes) -> Page:
+        """One post of an answer, read by itself: its author's handle is not told, nor what it replies to."""
+        try:
+            item = http.parsed(raw)
+        except ValueError as err:
+            return Page(unreadable=(Unreadable(raw=raw, why=str(err)),))
+        return sorted_out({"data": [item]}, self._who(), door(source))
+
     def _page(self, wanted: Range, position: Position) -> Page:
         with x.translated():
             body = x.body_of(self._asked(wanted.source, position))
         if "data" not in body and "meta" not in body:
             raise Refused(f"X serves no {wanted.source}: {x.explanation(body)}")
         walked = replace(position, pages=position.pages + 1, token=x_posts.token_after(body))
-        page = sorted_out(body, self._who(), HeardHow.SEARCH if wanted.source == "search" else HeardHow.MENTION)
+        page = sorted_out(body, self._who(), door(wanted.source))
         if walked.token:
             return replace(page, next=str(walked))
         return replace(page, gap_before=gap(wanted, walked, page))
@@ -131,6 +139,11 @@ class XListener(Listener):
         return self._us
 
 
+def door(source: str) -> HeardHow:
+    """By which door the posts of a source come, where they don't say better themselves."""
+    return HeardHow.SEARCH if source == "search" else HeardHow.MENTION
+
+
 def query(account: x.Account, source: str) -> str:
     """The search for one source: everybody's posts but our own, and no plain retweets."""
     if source == "quotes":
@@ -149,7 +162,8 @@ def first(wanted: Range, *, now: datetime) -> Position:
     """The start of a walk: from the newest id we have, less what X lists late, or from the time where that is later."""
     asked_from = wanted.since
     mark = earlier(wanted.since_id or "")
-    if mark and (heard := time_of(mark)) > wanted.since:
+    # An id out of the future, that no platform gave, would hide all that comes until then.
+    if mark and wanted.since < (heard := time_of(mark)) <= now:
         asked_from = heard
     if wanted.source in SEARCHED and asked_from < now - SEARCH_REACHES:
         return Position(bound=_at(now - SEARCH_REACHES))
@@ -196,8 +210,10 @@ def gap(wanted: Range, walked: Position, page: Page) -> datetime | None:
 
 def reached_the_mark(wanted: Range, page: Page) -> bool:
     """Whether the walk came down to what was heard before; what is walked twice for safety's sake is no loss."""
-    ids = [int(mention.post_id) for mention in page.mentions] + [int(own.post_id) for own in page.own_posts]
-    return bool(ids) and wanted.since_id is not None and min(ids) <= int(wanted.since_id)
+    if not x_posts.is_id(wanted.since_id or ""):
+        return False
+    served = [mention.post_id for mention in page.mentions] + [own.post_id for own in page.own_posts]
+    return any(int(post_id) <= int(wanted.since_id or "") for post_id in served if x_posts.is_id(post_id))
 
 
 def sorted_out(body: dict[str, Any], us: x_posts.Us, heard_how: HeardHow) -> Page:
@@ -218,7 +234,7 @@ def sorted_out(body: dict[str, Any], us: x_posts.Us, heard_how: HeardHow) -> Pag
             own.append(reading.own(post))
         else:
             mentions.append(reading.mention(post, item, heard_how))
-    newest = max(ids, key=lambda i: (len(i), i), default=None)
+    newest = max(filter(x_posts.is_id, ids), key=int, default=None)
     return Page(mentions=tuple(mentions), own_posts=tuple(own), unreadable=tuple(unreadable), newest_id=newest)
 
 

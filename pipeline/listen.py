@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from importlib.metadata import version
 
-from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 import crashing
 from errors import AdapterError, RateLimited, Refused, Unauthorized, Unavailable
+from pipeline import storing
 from pipeline.deployment import Deployment, account_row
-from store import attention, intake, ranges, work
+from store import attention, breaker, intake, ranges, work
+from store.engine import TROUBLE
 from store.intake import Taken
 from store.types import now
-from vocabulary import Mention, OwnPost, Page
+from vocabulary import Page
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,17 @@ LOOK_RHYTHM_ON_LOOPBACK = (
 LOOK_AT_MOST = 100  #: a round; X looks up so many in one call
 
 
+#: What a source that could not be read waits for: another than this.
+VERSION = version("harken")
+
+
+class Halted(AdapterError):
+    """So much of a source can't be read that it is not walked on: staff are told, and its range stays open."""
+
+    def __init__(self, name: str, source: str) -> None:
+        super().__init__(f"too much of {source} can't be read; see what needs attention of {name}")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Round:
     """What one round over an account brought."""
@@ -44,6 +57,7 @@ class Round:
     gaps: int = 0
     ms: int = 0
     error: str | None = None
+    unreadable: int = 0  #: posts that were set aside
 
 
 def listen(deployment: Deployment, name: str) -> Round:
@@ -58,7 +72,7 @@ def listen(deployment: Deployment, name: str) -> Round:
         _look_again(deployment, name, taken)
     except AdapterError as err:
         error = err
-    except OperationalError:  # the database's own trouble, told by whoever runs us
+    except TROUBLE:  # the database's own trouble, told by whoever runs us
         raise
     except Exception as err:
         log.exception("listening on %s broke", name, extra={"account": name})
@@ -76,15 +90,16 @@ def listen(deployment: Deployment, name: str) -> Round:
         new=taken.new,
         gaps=gaps,
         ms=ms,
+        unreadable=taken.unreadable,
         error=None if error is None else f"{type(error).__name__}: {error}",
     )
 
 
 def _heard(deployment: Deployment, name: str, source: str, taken: Taken) -> AdapterError | None:
-    """Walk one source; a refusal of it is given back, since it keeps no other source from being heard."""
+    """Walk one source; a refusal of it, or of ours, is given back, since it keeps no other source from being heard."""
     try:
         _walk(deployment, name, source, taken)
-    except Refused as err:
+    except (Refused, Halted) as err:
         return err
     return None
 
@@ -92,7 +107,11 @@ def _heard(deployment: Deployment, name: str, source: str, taken: Taken) -> Adap
 def _walk(deployment: Deployment, name: str, source: str, taken: Taken) -> None:
     account = deployment.settings.accounts[name]
     with deployment.store.writing() as session:
-        held = ranges.open_range(session, account_row(session, name).id, source, backfill=account.backfill)
+        row = account_row(session, name)
+        held = ranges.open_range(session, row.id, source, backfill=account.backfill)
+        halted = breaker.stopped(session, row, source, version=VERSION)
+    if halted:
+        raise Halted(name, source)
     try:
         for page in deployment.listener(name).pages(held.wanted):
             crashing.here("page.fetched")
@@ -105,55 +124,24 @@ def _walk(deployment: Deployment, name: str, source: str, taken: Taken) -> None:
 
 
 def _store(deployment: Deployment, name: str, range_id: int, source: str, page: Page, taken: Taken) -> None:
-    account = deployment.settings.accounts[name]
-    theirs, ours = _parted(deployment, page)
+    """Store a page, and how far the walk has come; a source that has become unreadable comes no further.
+
+    Raises:
+        Halted: it has; what could be read of the page is stored, and the rest is set aside.
+    """
     with deployment.store.writing() as session:
-        for sibling, posts in ours.items():
-            row = account_row(session, sibling)
-            own = Page(own_posts=tuple(posts))
-            taken.add(intake.take_page(session, row, source, own, reply_within=account.reply_within))
-        row = account_row(session, name)
-        taken.add(intake.take_page(session, row, source, theirs, reply_within=account.reply_within))
+        brought = storing.store_page(deployment, session, name, source, page)
         crashing.here("page.stored")
-        ranges.advance(session, range_id, page)
-        crashing.here("page.advanced")
+        read, lost = brought.new + brought.own, brought.unreadable
+        row = account_row(session, name)
+        halted = breaker.note(session, row, source, read=read, unreadable=lost, version=VERSION)
+        if not halted:
+            ranges.advance(session, range_id, page)
+            crashing.here("page.advanced")
     crashing.here("page.committed")
-
-
-def _parted(deployment: Deployment, page: Page) -> tuple[Page, dict[str, list[OwnPost]]]:
-    """The page without what another account of the city wrote, and that: a city does not report to itself."""
-    ours: dict[str, list[OwnPost]] = {}
-    theirs = []
-    for mention in page.mentions:
-        sibling = _sibling(deployment, mention)
-        if sibling is None:
-            theirs.append(mention)
-            continue
-        post = OwnPost(
-            platform=mention.platform,
-            post_id=mention.post_id,
-            conversation_key=mention.conversation_key,
-            text=mention.text,
-            posted_at=mention.posted_at,
-            in_reply_to=mention.in_reply_to,
-            url=mention.url,
-        )
-        ours.setdefault(sibling, []).append(post)
-    return (replace(page, mentions=tuple(theirs)), ours) if ours else (page, ours)
-
-
-def _sibling(deployment: Deployment, mention: Mention) -> str | None:
-    """Our account that wrote a post, known by its handle or, where handles are not unique, by its id."""
-    if mention.author is None:
-        return None
-    for name, account in deployment.accounts().items():
-        if account.platform != mention.platform:
-            continue
-        page_id = account.table.get("page_id")
-        known = page_id if page_id is not None else account.handle.lstrip("@").casefold()
-        if known and known == (mention.author.platform_user_id if page_id else mention.author.handle.casefold()):
-            return name
-    return None
+    taken.add(brought)
+    if halted:
+        raise Halted(name, source)
 
 
 def _look_again(deployment: Deployment, name: str, taken: Taken) -> None:
@@ -181,11 +169,14 @@ def _look_again(deployment: Deployment, name: str, taken: Taken) -> None:
 
 
 def _note(session: Session, name: str, error: AdapterError | None) -> None:
-    """Keep how the account fares: a dead token is an open gap that everybody sees, never silence."""
+    """Keep how the account fares: a dead token is an open gap that everybody sees, never silence.
+
+    A source that was halted by itself is no failure of the account, whose other sources are heard as ever.
+    """
     row = account_row(session, name)
     row.last_try_at = now()
-    if error is None:
-        row.state, row.error, row.failures, row.not_before = "ok", None, 0, None
+    if error is None or isinstance(error, Halted):
+        row.state, row.error, row.failures, row.not_before = "ok", str(error) if error else None, 0, None
         row.last_success_at = row.last_try_at
         attention.settle(session, "account", name)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlmodel import Session
 
-from store import work
+from store import breaker, quarantine, work
 from store.refusals import Conflict
 from store.tables import AccountRow, AttentionRow, DraftRow, MentionRow, TicketRow
 from store.types import now
@@ -33,6 +33,8 @@ def replay(session: Session, row: AttentionRow, account: AccountRow | None) -> N
     elif row.kind == "account" and account is not None:
         account.state, account.not_before, account.failures = "ok", None, 0
         session.add(account)
+    elif row.kind == breaker.KIND and account is not None:
+        breaker.go_on(session, account.id, breaker.source_of(row.ref))
     else:
         raise Conflict(_what_to_do(session, row), code="not_replayable")
 
@@ -41,4 +43,6 @@ def _what_to_do(session: Session, row: AttentionRow) -> str:
     if row.kind == "draft":
         draft = session.get(DraftRow, int(row.ref))
         return f"open draft {row.ref} and decide there" if draft else "this draft is gone"
+    if row.kind == quarantine.KIND:  # it was read once more before this: see ``pipeline.rereading``
+        return "this version of Harken can't read it either; its bytes are kept for one that can"
     return f"{row.kind} can't be tried again by itself; {row.remedy or 'discard it when it is settled'}"

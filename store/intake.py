@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from sqlalchemy import and_, func, or_, update
-from sqlalchemy.exc import InterfaceError, OperationalError, StatementError
+from sqlalchemy.exc import StatementError
 from sqlmodel import Session, col, select
 
 from store import audit, content, outbound, pages, quarantine, ranges, requests, work
+from store.engine import TROUBLE
 from store.tables import (
     AccountRow,
     ContentRow,
@@ -41,7 +42,8 @@ class Taken:
     edited: int = 0
     deleted: int = 0
     own: int = 0
-    unreadable: int = 0
+    unreadable: int = 0  #: set aside now, and not before
+    refused: int = 0  #: posts that no row takes
     mention_ids: list[int] = field(default_factory=list)  #: of the new ones
 
     def add(self, other: "Taken") -> None:
@@ -52,6 +54,7 @@ class Taken:
         self.deleted += other.deleted
         self.own += other.own
         self.unreadable += other.unreadable
+        self.refused += other.refused
         self.mention_ids += other.mention_ids
 
 
@@ -95,10 +98,11 @@ def _take(session: Session, account: AccountRow, source: str, run: Sequence[Hear
         with session.begin_nested():
             return _take_run(session, account, run, counts_only)
     except (StatementError, ValueError) as err:
-        if isinstance(err, OperationalError | InterfaceError):  # the database's own trouble is not the post's
+        if isinstance(err, TROUBLE):  # the database's own trouble is not the post's
             raise
         if len(run) == 1:
-            return Taken(unreadable=quarantine.keep(session, account, source, _not_storable(run[0], err)))
+            kept = quarantine.keep(session, account, source, _not_storable(run[0], err))
+            return Taken(unreadable=kept, refused=1)
     taken = Taken()
     for item in run:
         taken.add(_take(session, account, source, [item], counts_only))

@@ -100,6 +100,19 @@ class GapRow(SQLModel, table=True):
     noticed_at: datetime = at(default_factory=now)
 
 
+class BreakerRow(SQLModel, table=True):
+    """How much of a source could not be read lately; where that is too much, nobody listens to it for now."""
+
+    __tablename__ = "breaker"
+
+    account_id: int = Field(foreign_key="account.id", primary_key=True)
+    source: str = Field(primary_key=True)
+    heard: int = 0  # posts that were new, the unreadable among them
+    unreadable: int = 0
+    stopped_at: datetime | None = at(default=None)
+    stopped_version: str | None = None  # of Harken, that could not read it
+
+
 class ContentRow(SQLModel, table=True):
     """Words of residents and staff, and raw payloads. Disposing empties the row and leaves a tombstone."""
 
@@ -809,7 +822,7 @@ class AttentionRow(SQLModel, table=True):
     )
 
     id: int = Field(default=None, primary_key=True)
-    kind: str  # unreadable, work, draft, ticket, account, gap, alarm
+    kind: str  # unreadable, source, work, draft, ticket, account, gap, alarm
     ref: str
     account_id: int | None = Field(default=None, foreign_key="account.id")
     mention_id: int | None = Field(default=None, foreign_key="mention.id")

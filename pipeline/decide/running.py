@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from sqlmodel import Session, select
 
-from pipeline import doctor, follow_up, replay
+from pipeline import doctor, follow_up, replay, rereading
 from pipeline.deployment import Deployment, account_row
 from store import attention, audit, facts, requests
 from store.people import Principal
@@ -103,16 +103,21 @@ def attention_ack(deployment: Deployment, who: Principal, attention_id: int) -> 
 
 
 def attention_replay(deployment: Deployment, who: Principal, attention_id: int) -> None:
-    """Try it again.
+    """Try it again. What was set aside unread is read before the transaction, since that may ask a platform.
 
     Raises:
         Missing, Conflict: as they say.
     """
+    with deployment.store.reading() as session:
+        aside = rereading.set_aside(session, _open(session, attention_id))
+    read = rereading.read(deployment, aside)
     with deployment.store.writing() as session:
         row = _open(session, attention_id)
-        account = session.get(AccountRow, row.account_id) if row.account_id else None
-        replay.replay(session, row, account)
-        attention.close(session, row, outcome="replayed", by=who.by)
+        rereading.store(deployment, session, read, by=who.by)
+        if row.closed_at is None:
+            account = session.get(AccountRow, row.account_id) if row.account_id else None
+            replay.replay(session, row, account)
+            attention.close(session, row, outcome="replayed", by=who.by)
 
 
 def attention_discard(deployment: Deployment, who: Principal, attention_id: int, *, reason: str) -> None:

@@ -47,6 +47,9 @@ class DyingListener(Listener):
     def look_again(self, post_ids: object) -> tuple[tuple[Edit, ...], tuple[str, ...]]:
         raise AssertionError("dead before")
 
+    def reread(self, source: str, raw: bytes) -> Page:
+        raise AssertionError("dead before")
+
 
 def crowd(city: City, platform: str, count: int) -> list[str]:
     """Posts of residents, the oldest first."""
