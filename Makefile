@@ -83,6 +83,17 @@ evaluate: .venv/.base .venv/.harken ## what the shipped model reaches and what i
 bench: .venv/.dev .venv/.harken ## how fast it is on this machine, as a table (ARGS=--json, HARKEN_PEER_PYTHON=)
 	@exec $(BIN)/python -m tests.bench $(ARGS)
 
+KILLS ?= 300#    chaos: how many
+SEED ?= 1#       chaos: of the plan
+STORE ?= both#   chaos: sqlite, postgresql or both
+PACE ?= 20#      chaos: by how much every wait of a city is divided
+RESUME ?=#       chaos: 1 goes on with the run of that seed that was cut short
+
+.PHONY: chaos
+chaos: .venv/.dev .venv/.harken ## kill it, deceive it, and count at the sandbox (KILLS=300, SEED=1, STORE=both, RESUME=1)
+	@exec $(BIN)/python -m tests.chaos --kills $(strip $(KILLS)) --seed $(strip $(SEED)) --store $(strip $(STORE)) \
+	    --pace $(strip $(PACE)) $(if $(filter 1 yes true,$(strip $(RESUME))),--resume)
+
 # The locks say what the package index says, not what this machine's pip is set to.
 COMPILE := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= PIP_EXTRA_INDEX_URL= $(BIN)/pip-compile --quiet --generate-hashes \
     --allow-unsafe --strip-extras --no-header --no-emit-options --no-emit-index-url --no-emit-find-links \
