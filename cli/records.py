@@ -144,7 +144,7 @@ def _told(proof: Proof) -> str:
             f"{newest.at}; signed by the key {proof.key}"
         )
     lines += [
-        f"entries {restore.seq + 1} to {last} of the log before were given up at the restore of {restore.at}"
+        f"entries {restore.seq} to {last} of the log before were given up at the restore of {restore.at}"
         for restore, last in proof.seen.given_up
     ]
     return "\n".join(lines)
@@ -166,6 +166,6 @@ def _as_json(proof: Proof) -> dict[str, Any]:
             "newest": None if newest is None else {"seq": newest.seq, "head": newest.head, "at": newest.at},
             "bad_line": seen.bad_line,
             "why": seen.why or None,
-            "given_up": [{"after": one.seq, "until": last, "at": one.at} for one, last in seen.given_up],
+            "given_up": [{"first": one.seq, "last": last, "at": one.at} for one, last in seen.given_up],
         },
     }

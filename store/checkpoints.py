@@ -103,10 +103,10 @@ class Seen:
 
     @property
     def given_up(self) -> tuple[tuple[Checkpoint, int], ...]:
-        """The restores after which entries were missing, and up to which entry the log had gone before."""
+        """The restores that gave entries up, from the one that they begin with on, and how far the log had gone."""
         found, newest = [], 0
         for one in self.checkpoints:
-            if one.restored and newest > one.seq:
+            if one.restored and newest >= one.seq:
                 found.append((one, newest))
             newest = one.seq if one.restored else max(newest, one.seq)
         return tuple(found)
