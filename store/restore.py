@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 #: Tables that are filled as soon as a config is opened: rows there are nobody's work.
 LAID_OUT = frozenset({"account", "department", "leader", "rollup_due"})
+GONE_WITHIN = 5.0  #: seconds that a connection may take to be gone
 #: On PostgreSQL everything of ours that is connected, but ourselves.
 CONNECTED = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
     AND application_name = 'harken' AND pid <> pg_backend_pid()"""
@@ -86,14 +87,16 @@ def restore(
 def _refuse_if_connected(target: Store) -> None:
     if target.is_sqlite:
         return
-    target.engine.dispose()  # our own idle connections
-    with target.engine.connect() as connection:
-        others = connection.execute(text(CONNECTED)).scalar_one()
-    if others:
-        raise ConfigError(
-            f"{_place(target)}: {others} connections of Harken are open there; "
-            "stop every `harken run`, `harken web` and `harken worker` first"
-        )
+    target.engine.dispose()  # our own idle connections, which the server may still show for a moment
+    until = time.monotonic() + GONE_WITHIN
+    with target.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        while others := connection.execute(text(CONNECTED)).scalar_one():
+            if time.monotonic() > until:
+                raise ConfigError(
+                    f"{_place(target)}: {others} connections of Harken are open there; "
+                    "stop every `harken run`, `harken web` and `harken worker` first"
+                )
+            time.sleep(0.1)
 
 
 def _refuse_data(target: Store) -> None:
