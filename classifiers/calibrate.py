@@ -24,6 +24,8 @@ WANTED_OF_LABEL: Mapping[str, float] = {Intent.PRAISE: 0.97}
 FEW = 20  #: answers; from fewer no band can be read, and only very sure ones go unchecked
 SURE_IN_ANY_CASE = 0.9
 FOLDS = 5
+RIDGE = 0.01  #: what keeps the shift of a label that few posts have near nothing; chosen by cross-validation
+DESCENT = 500  #: steps
 EMERGENCIES_FOUND = 0.98  #: wanted of the lane, so that posts by other writers still reach 0.97
 PAGES = 0.002  #: share of ordinary real posts that the model may page someone for, beside what the words page for
 #: The words of danger page somebody however little the model makes of them: a model that errs, a city's own heads or a
@@ -108,6 +110,31 @@ def best_temperature(answers: Answers) -> float:
         return float(-np.log(likely + 1e-12).mean())
 
     return min((float(step) for step in np.geomspace(0.4, 4.0, 60)), key=loss)
+
+
+def best_shifts(
+    classifier: transformer.TransformerClassifier, examples: Sequence[Example]
+) -> dict[str, NDArray[np.float32]]:
+    """For each head, what to add to its logits so that no label is said too often or too seldom. Shape: (labels,)."""
+    return {name: best_shift(answers) for name, answers in ask(classifier, examples).items()}
+
+
+def best_shift(answers: Answers) -> NDArray[np.float32]:
+    """What makes the right labels most likely when it is added to the logits, but not far from nothing.
+
+    The training weighs rare labels more, and posts differ from those learned; beside the temperature each label gets a
+    number of its own ("bias-corrected temperature scaling": Alexandari et al. 2020). Shape: (labels,).
+    """
+    labels = answers.logits.shape[1]
+    shift = np.zeros(labels)
+    if not len(answers.wanted):
+        return shift.astype(np.float32)
+    temperature = best_temperature(answers)
+    wanted = np.eye(labels)[answers.wanted]
+    for _ in range(DESCENT):  # convex, and no steeper than this step allows
+        said = Answers(logits=answers.logits + temperature * shift, wanted=answers.wanted).probabilities(temperature)
+        shift -= (said - wanted).mean(axis=0) + RIDGE * shift
+    return np.asarray(temperature * shift, dtype=np.float32)
 
 
 def confidence_for(probabilities: Logits, wanted: Labels, precision: float = WANTED_PRECISION) -> float:

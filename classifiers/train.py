@@ -10,9 +10,7 @@ import json
 import logging
 import math
 import random
-import shutil
 import statistics
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -20,30 +18,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from classifiers import corpus, encoder
-from classifiers.calibrate import calibrate
-from classifiers.corpus import HEADS, Example, Stage
+from classifiers import corpus, encoder, transformer
+from classifiers.calibrate import best_shifts, calibrate
+from classifiers.corpus import HEADS, TWEETS, Example, Stage
 from classifiers.encoder import EncoderMissing
+from classifiers.export import export, shift
 from classifiers.model_folder import INT8_FILE, MAX_TOKENS, TOKENIZER_FILE, ModelConfig, write_config
 from classifiers.network import JointModel
 from classifiers.normalise import normalise
 
-__all__ = ["EncoderMissing", "export", "export_fp32", "train"]
+__all__ = ["EncoderMissing", "train"]
 
 log = logging.getLogger(__name__)
 
 BATCH = 32
 POOL = 50  #: batches that are sorted by length together: little padding, and still a random order
 UNLABELLED = -100
-FLOAT = 1  #: onnx.TensorProto.FLOAT
 
-TWEETS = frozenset({"sentiment", "sentiment_es"})
 SENTIMENT = list(HEADS).index("sentiment")
 
 HEAD_RATE = 1e-3
@@ -103,6 +99,11 @@ def train(
         "pieces": tokenizer.get_vocab_size(),
     }
     write_config(out, ModelConfig.fresh(HEADS, version=version, trained_on=_tally(stages), facts=facts))
+    examples = corpus.calibration_examples(data, exclude_terms)
+    shifts = best_shifts(transformer.load(out), examples)
+    for path in (out / INT8_FILE, full_precision):
+        if path is not None:
+            shift(path, shifts)
     calibrate(out, data, exclude_terms)
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
@@ -183,10 +184,10 @@ def _label_weights(examples: Iterable[Example]) -> list[Tensor]:
 def _fit(
     model: JointModel, course: _Course, *, checkpoint: Path | None, progress: bool, stop_after: int | None = None
 ) -> JointModel:
-    """Learns the course, or its first ``stop_after`` steps, and gives the model that is kept of it.
+    """Learns the course, or its first ``stop_after`` steps, and gives what the last stage ends with.
 
-    Kept is the mean of what the last stage begins and ends with: it reads as well as the better of the two everywhere
-    (weights of one training can be averaged: Wortsman et al. 2022, "model soups").
+    A stage may begin with the mean of what others ended with: weights of one training can be averaged, and read as well
+    as the better of them everywhere (Wortsman et al. 2022, "model soups").
     """
     run = _Run(model, seed=course.seed, checkpoint=checkpoint)
     for number, stage in enumerate(course.stages):
@@ -217,7 +218,6 @@ class _Run:
         self._done = int(self._saved.get("done", 0))
         self._take_over("model", "averaged")
         self._ends: list[dict[str, Tensor]] = list(self._saved.get("ends", []))  #: averaged weights after each stage
-        self._begun: list[dict[str, Tensor]] = []  #: those that the present stage began with
         self._elder: JointModel | None = None  #: what the present stage keeps to, of tweets
 
     def begin(self, stage: Stage, *, steps: int) -> None:
@@ -225,7 +225,6 @@ class _Run:
         if stage.after and self.passed >= self._done:
             self._model.load_state_dict(_mean([self._ends[number] for number in stage.after]))
             self._averaged = AveragedModel(self._model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGED))
-        self._begun = [self._ends[number] for number in stage.after if number < len(self._ends)]
         self._elder = self._as_it_was(stage.keeps_moods_of)
         optimizer, schedule = _optimizer(self._model, stage, steps)
         self._parts |= {"averaged": self._averaged, "optimizer": optimizer, "schedule": schedule}
@@ -261,12 +260,9 @@ class _Run:
         self.save()
 
     def kept(self) -> JointModel:
-        """The mean of the last stage's begin and end; the averaged weights where a stage began from none."""
+        """The averaged weights as they are now."""
         model: JointModel = self._averaged.module
         model.cpu()
-        if self._begun:
-            end = {name: part.clone() for name, part in model.state_dict().items()}
-            model.load_state_dict(_mean([_mean(self._begun), end]))
         return model
 
     def save(self) -> None:
@@ -377,89 +373,6 @@ def _shown(batches: Sequence[list[Encoded]], title: str, *, progress: bool) -> I
     from rich.progress import track
 
     yield from track(batches, description=title, disable=not progress)
-
-
-def export(model: JointModel, path: Path, *, full_precision: Path | None = None) -> None:
-    """Writes the model as one int8 ONNX file: ids in; one row of logits for each head and the pooled post out.
-
-    The heads stay in full precision: they are small, and a city's own heads must answer as they would.
-    """
-    import onnx
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    with tempfile.TemporaryDirectory() as folder:
-        full = Path(folder) / "model.onnx"
-        export_fp32(model, full)
-        graph = onnx.load(full)
-        del graph.graph.value_info[:]  # the exporter's shape notes contradict the quantiser's own inference
-        _forget_where_it_was_made(graph)
-        onnx.save(graph, full)
-        heads = [node.name for node in graph.graph.node if set(node.output) & set(HEADS)]
-        whole = [*heads, *(f"{name}_MatMul" for name in heads)]  # as the quantiser calls them once it has split them
-        whole += [node.name for node in graph.graph.node if node.op_type == "Gather"]
-        quantize_dynamic(full, path, per_channel=True, weight_type=QuantType.QInt8, nodes_to_exclude=whole)
-        quantised = onnx.load(path)
-        _scale_each_piece(quantised)
-        onnx.save(quantised, path)
-        if full_precision is not None:
-            shutil.copyfile(full, full_precision)
-
-
-def _scale_each_piece(graph: Any) -> None:
-    """The table of pieces in int8 with a scale for each piece.
-
-    The quantiser would give one scale to the whole table, and a few large pieces would cost all the others their
-    precision: of the answers that then differ from full precision, most differ by that alone.
-    """
-    from onnx import helper, numpy_helper
-
-    tables = {one.name: one for one in graph.graph.initializer}
-    name = max(tables, key=lambda one: math.prod(tables[one].dims) if tables[one].data_type == FLOAT else 0)
-    table = numpy_helper.to_array(tables[name])
-    scales = np.maximum(np.abs(table).max(axis=1, keepdims=True) / 127, 1e-12).astype(np.float32)
-    small = np.clip(np.rint(table / scales), -127, 127).astype(np.int8)
-    graph.graph.initializer.remove(tables[name])
-    graph.graph.initializer.append(numpy_helper.from_array(small, "pieces.int8"))
-    graph.graph.initializer.append(numpy_helper.from_array(scales, "pieces.scales"))
-    at, read = next((at, node) for at, node in enumerate(graph.graph.node) if name in node.input)
-    ids, out = read.input[1], read.output[0]
-    graph.graph.node.remove(read)
-    for node in reversed(
-        [
-            helper.make_node("Gather", ["pieces.int8", ids], ["pieces.small"]),
-            helper.make_node("Gather", ["pieces.scales", ids], ["pieces.scale"]),
-            helper.make_node("Cast", ["pieces.small"], ["pieces.wide"], to=FLOAT),
-            helper.make_node("Mul", ["pieces.wide", "pieces.scale"], [out]),
-        ]
-    ):
-        graph.graph.node.insert(at, node)
-
-
-def _forget_where_it_was_made(graph: Any) -> None:
-    """Take out the exporter's stack traces: they name the folders of the machine that trained it, on every node."""
-    del graph.metadata_props[:]
-    for part in (graph.graph, *graph.functions):
-        part.doc_string = ""
-        del part.metadata_props[:]
-        for node in part.node:
-            node.doc_string = ""
-            del node.metadata_props[:]
-
-
-def export_fp32(model: JointModel, path: Path) -> None:
-    """Writes the model as a plain ONNX file, to compare the int8 one with."""
-    batch, pieces = torch.export.Dim("batch"), torch.export.Dim("pieces", max=512)
-    torch.onnx.export(
-        model.eval(),
-        (torch.tensor([[0, 5, 6, 7, 2], [0, 8, 9, 10, 2]]),),
-        path,
-        input_names=["ids"],
-        output_names=[*HEADS, "pooled"],
-        dynamic_shapes={"ids": {0: batch, 1: pieces}},
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-    )
 
 
 def _tally(stages: Sequence[Stage]) -> dict[str, dict[str, object]]:

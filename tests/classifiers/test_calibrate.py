@@ -18,6 +18,19 @@ def test_too_sure_a_head_is_cooled() -> None:
     assert answers.probabilities(temperature)[0, 0] == pytest.approx(0.7, abs=0.03)
 
 
+def test_a_label_that_is_said_too_often_is_said_less() -> None:
+    wanted = np.array([0] * 50 + [1] * 50)
+    logits = np.array([[2.0, 0.0, -9.0]] * 30 + [[0.3, 0.0, -9.0]] * 40 + [[-2.0, 0.0, -9.0]] * 30)  # 70 for the first
+
+    shift = calibrate.best_shift(Answers(logits=logits, wanted=wanted))
+
+    assert shift[0] < -0.1 < 0.1 < shift[1]
+    assert abs(shift[2]) < 0.1, "of what is never asked for nothing can be learned"
+    assert (
+        calibrate.best_shift(Answers(logits=np.zeros((0, 3)), wanted=np.array([], dtype=np.intp))).tolist() == [0] * 3
+    )
+
+
 def test_the_band_starts_where_nine_in_ten_are_right() -> None:
     sure = [[0.95, 0.05]] * 9 + [[0.6, 0.4]] * 5
     wanted = [0] * 9 + [1] * 5

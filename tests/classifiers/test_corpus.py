@@ -74,13 +74,22 @@ def test_our_own_moods_outweigh_those_of_the_tweets_in_the_last_stage_alone_whic
         own = [one for share in stage.shares for one in share.examples if one.source == "own"]
         return sum("sentiment" in one.labels for one in own) / len(own) if own else None
 
-    broad, *others, last = corpus.training_stages(data)
+    broad, *others, last, calm = corpus.training_stages(data)
     assert moods(broad) is None
     assert all(0.25 < (moods(stage) or 0) < 0.42 for stage in others)
-    assert (moods(last), last.keeps_moods_of) == (1, 0)
+    assert (moods(last), last.keeps_moods_of) == (moods(calm), calm.keeps_moods_of) == (1, 0)
     without_tweets = corpus.training_stages(data, frozenset({"x"}))
     assert {moods(stage) for stage in without_tweets[1:]} == {1}
     assert without_tweets[-1].keeps_moods_of is None
+
+
+def test_tweets_are_nothing_to_ring_for_in_the_very_last_stage_alone(data: Path) -> None:
+    said = [
+        {one.labels.get("urgency") for share in stage.shares for one in share.examples if one.folder in corpus.TWEETS}
+        for stage in corpus.training_stages(data)
+    ]
+
+    assert said == [{None}] * 5 + [{"normal"}]
 
 
 def test_held_out_posts_are_never_learned() -> None:
