@@ -33,6 +33,7 @@ from tests.deployments import FACEBOOK, X, written
 SETTLE, READ_WITHIN, LEASE = 90.0, 20.0, 60.0
 NOT_OF_A_WORKER = ("store_copy.",)  #: points that no process of a run passes; what they begin with
 ROLES = {"sqlite": ("run",), "postgresql": ("web", "work", "work")}
+USUAL_START = 1.0  #: seconds from the fork until the deployment is open, on a machine with nothing else to do
 UP_WITHIN = 90.0  #: seconds; then a process hangs
 PLANNED_AT_ONCE = 10  #: faults that wait for a call of their kind
 STOP_WITHIN = 60.0  #: seconds
@@ -210,7 +211,7 @@ class Run:
             self._pause(slot, slot.life.point)
         elif slot.up is None:
             self._await(slot, moment)
-        elif not self._calm and slot.by_us is None and moment > slot.up + slot.life.seconds * self._slower():
+        elif not self._calm and slot.by_us is None and moment > slot.up + slot.life.seconds * self._slower(slot):
             self._end_life(slot)
 
     def _await(self, slot: Slot, moment: float) -> None:
@@ -230,17 +231,20 @@ class Run:
         else:
             self._kill(slot, "at random")
 
-    def _slower(self) -> float:
-        """Work and kills stay in step: who lags behind lives longer."""
-        return 1.0 + min(5.0, max(0, self.town.backlog) / 150)
+    def _slower(self, slot: Slot) -> float:
+        """Work and kills stay in step: on a machine that starts slowly, and while much waits, processes live longer."""
+        start = (slot.up or slot.born) - slot.born
+        return min(12.0, max(1.0, start / USUAL_START)) * (1.0 + min(5.0, max(0, self.town.backlog) / 150))
 
     def _pause(self, slot: Slot, where: str) -> None:
         """Longer than a lease; beyond the settling time only where the protocol must see it."""
         span = 1.3 * self.settle if slot.life.beyond_settle else 1.05 * self.lease
         self.tally.stood_still[where + (" (beyond settle)" if slot.life.beyond_settle else "")] += 1
         slot.stopped = time.monotonic() + span
-        slot.life = plan.Life(point=None, passing=0, seconds=3.0, stands_still=False, beyond_settle=False)
-        slot.up = slot.stopped
+        lived = time.monotonic() - (slot.up or slot.born)
+        slot.life = plan.Life(
+            point=None, passing=0, seconds=lived + span + 3.0, stands_still=False, beyond_settle=False
+        )
 
     def _kill(self, slot: Slot, why: str) -> None:
         slot.by_us = why
