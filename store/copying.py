@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, SQLModel, col
 
+import crashing
 from errors import ConfigError, HarkenError
 from store import audit, clock, facts, migrate
 from store.doubts import doubt_unfinished
@@ -86,10 +87,12 @@ def copy(
                 if not source.is_sqlite:
                     _refuse_if_at_work(told)
                 transfer(told, written, tell=tell)
+                crashing.here("store_copy.copied")
             moment = clock.read(written)
             in_doubt = doubt_unfinished(written, until=moment + settle)
             audit.append(written, by=by, action="store.copied", subject=f"store:{target.engine.dialect.name}")
             facts.set_kill_switch(held, scope="all", on=True, reason=f"this store was copied to {place}", by=by)
+        crashing.here("store_copy.source_stopped")
     return in_doubt
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
+import crashing
 from crashing import paced
 from errors import HarkenError
 from store import clock
@@ -48,11 +49,13 @@ def stand(session: Session, name: str, *, holder: str, lease: timedelta = LEASE)
             where=or_(until < moment, until > moment + 2 * lease),
         ).returning(col(LeaderRow.epoch))
     ).scalar()
+    crashing.here("leader.standing")
     return None if taken is None else Term(name=name, holder=holder, epoch=taken)
 
 
 def renew(session: Session, term: Term, *, lease: timedelta = LEASE) -> bool:
     """Stay leader; gives whether it still was. A lease that ended and that nobody took is taken up again."""
+    crashing.here("leader.renewing")
     return _set_until(session, term, lease)
 
 
