@@ -1,8 +1,9 @@
-"""Words that speak of danger to life, in English and Spanish.
+"""Plain words of danger to life, in English and Spanish.
 
-A person reads what this finds, at once and before all else, so it would rather page staff once too often than miss
-someone. It works beside the model's urgency head, with no threshold and no training: what it finds can be explained.
-The words are in ``emergency.toml``; how often they are right is measured in docs/model-card.md.
+They work beside the model's urgency head, with no threshold and no training, so that no model that errs, no city's own
+heads and no switch can silence a plain cry, and what they find can be explained. Whatever they find pages a person, so
+they know only what is said outright, of here and now; what is hinted at is the model's to find. The words are in
+``emergency.toml``; how often they are right is measured in docs/model-card.md.
 """
 
 import re
@@ -21,6 +22,7 @@ WORDS_FILE = Path(__file__).with_name("emergency.toml")
 READ_AT_MOST = 20_000  #: characters
 STRETCH = 1_500  #: characters searched at a time: normalise() keeps no more than 2,000
 OVERLAP = 300  #: longer than what any pattern spans in plain writing
+SPACE = r"[^\w.!?;]"  #: what a space of a pattern stands for: all its words are of one sentence
 
 _LISTS = ("person", "human", "thing", "persona")
 _OVERDOSED = re.compile(r"\bo\.?d\.?['’](?:ed|d)\b", re.IGNORECASE)  # "OD'd": without its apostrophe it is "odd"
@@ -51,7 +53,8 @@ class _Words:
 
     dangers: tuple[_Danger, ...]
     look_alikes: re.Pattern[str]  #: said of other things, or of what has not happened
-    another_time: re.Pattern[str]  #: a story, a memory, thanks, a lesson, news from elsewhere
+    said_lightly: re.Pattern[str]  #: of taking one's life, without meaning it
+    another_time: re.Pattern[str]  #: a story, a memory, thanks, a question on rules, news
     now: re.Pattern[str]  #: it is happening, or someone asks for help
 
 
@@ -71,7 +74,7 @@ def _find(text: str) -> EmergencyFound | None:
     literal: str | None = None
     for danger in words.dangers:
         if danger.self_harm:
-            match = danger.pattern.search(plain)
+            match = danger.pattern.search(words.said_lightly.sub(" . ", plain))
         else:
             if literal is None:
                 literal = "" if _elsewhere(text, plain, words) else words.look_alikes.sub(" . ", plain)
@@ -104,6 +107,7 @@ def _words() -> _Words:
     return _Words(
         dangers=tuple(_danger(row, lists) for row in table["danger"]),
         look_alikes=_compiled(table["look_alikes"], lists),
+        said_lightly=_compiled(table["said_lightly"], lists),
         another_time=_compiled(table["another_time"], lists),
         now=_compiled(table["now"], lists),
     )
@@ -123,8 +127,7 @@ def _compiled(patterns: Iterable[str], lists: Mapping[str, str]) -> re.Pattern[s
     joined = "|".join(patterns)
     for name, alternatives in lists.items():
         joined = joined.replace(f"{{{name}}}", f"({alternatives})")
-    joined = re.sub(r" ~(\d+)(?= )", r"(?:\\W{1,4}\\w{1,25}){0,\1}", joined)
-    joined = re.sub(r" ~(\d+)", r"(?:\\W{1,4}\\w{1,25}){0,\1}", joined)
-    joined = re.sub(r"~(\d+) ", r"(?:\\w{1,25}\\W{1,4}){0,\1}", joined)
-    joined = re.sub(r"\((?!\?)", "(?:", joined).replace(" ?", r"\W{0,2}").replace(" ", r"\W{1,4}")
+    joined = re.sub(r" ~(\d+)", r"( \\w{1,25}){0,\1}", joined)
+    joined = re.sub(r"~(\d+) ", r"(\\w{1,25} ){0,\1}", joined)
+    joined = re.sub(r"\((?!\?)", "(?:", joined).replace(" ?", f"{SPACE}{{0,2}}").replace(" ", f"{SPACE}{{1,4}}")
     return re.compile(rf"\b(?:{joined})\b")
