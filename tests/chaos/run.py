@@ -179,7 +179,7 @@ class Run:
     def _say(self) -> None:
         self.wanted.say(
             f"{self.tally.kills}/{self.wanted.size.kills} kills in {self.tally.seconds:.0f} s: {self.noted.fed} posts"
-            f" ({self.town.backlog} not heard yet), {len(self.noted.approved)} approved"
+            f" ({self.town.unheard} not heard yet), {len(self.noted.approved)} approved"
         )
 
     def _step(self) -> None:
@@ -234,7 +234,7 @@ class Run:
     def _slower(self, slot: Slot) -> float:
         """Work and kills stay in step: on a machine that starts slowly, and while much waits, processes live longer."""
         start = (slot.up or slot.born) - slot.born
-        return min(12.0, max(1.0, start / USUAL_START)) * (1.0 + min(5.0, max(0, self.town.backlog) / 150))
+        return min(12.0, max(1.0, start / USUAL_START)) * (1.0 + min(5.0, self.town.backlog / 30))
 
     def _pause(self, slot: Slot, where: str) -> None:
         """Longer than a lease; beyond the settling time only where the protocol must see it."""
@@ -396,8 +396,8 @@ class Run:
         ahead = self.wanted.size.mentions - self.noted.fed
         if ahead > 0:
             moving["posts to come"] = ahead
-        if self.town.backlog > 0:
-            moving["posts not heard"] = self.town.backlog
+        if self.town.unheard > 0:
+            moving["posts not heard"] = self.town.unheard
         return moving
 
     # resuming

@@ -25,7 +25,7 @@ from tests.deployments import X
 from vocabulary import Mention, Page, Range
 
 A_BATCH = 50  #: posts at once
-AHEAD = 300  #: posts at most that nobody has heard yet: X keeps no more than 800 for one who is late
+AHEAD = 300  #: posts at most that wait for anything: X keeps no more than 800 for one who is late
 DRILL = 2.0  #: seconds for which all sending is stopped
 AT_ONCE = 50  #: the same page, from so many at the same moment
 #: Work that is to be done now; the sweeps for doubles come ten minutes and a day after the reply.
@@ -100,7 +100,8 @@ class Town:
         self.workers = 1
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._live, name="town", daemon=True)
-        self.backlog = 0
+        self.unheard = 0  #: posts
+        self.backlog = 0  #: these, and whatever waits to be done
 
     def start(self) -> None:
         self._thread.start()
@@ -143,8 +144,10 @@ class Town:
     def _post(self) -> None:
         with self._city.store.reading() as session:
             heard = session.exec(select(func.count()).select_from(MentionRow)).one()
-        self.backlog = self.noted.fed - heard
-        until = min(self._due(self._size.mentions), self.noted.fed + A_BATCH, heard + AHEAD)
+            waiting = session.exec(select(func.count()).select_from(WorkRow).where(*MOVES)).one()
+        self.unheard = max(0, self.noted.fed - heard)
+        self.backlog = self.unheard + waiting
+        until = min(self._due(self._size.mentions), self.noted.fed + A_BATCH, self.noted.fed + AHEAD - self.backlog)
         if until > self.noted.fed:
             self._ctl.load([self._written(number) for number in range(self.noted.fed + 1, until + 1)])
             self.noted.fed = until
