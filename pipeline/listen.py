@@ -16,6 +16,7 @@ from pipeline import storing
 from pipeline.deployment import Deployment, account_row
 from store import attention, breaker, intake, ranges, work
 from store.engine import TROUBLE
+from store.leader import NotLeadingError
 from store.intake import Taken
 from store.types import now
 from vocabulary import Page
@@ -72,7 +73,7 @@ def listen(deployment: Deployment, name: str) -> Round:
         _look_again(deployment, name, taken)
     except AdapterError as err:
         error = err
-    except TROUBLE:  # the database's own trouble, told by whoever runs us
+    except (*TROUBLE, NotLeadingError):  # no trouble of the account's: told by whoever runs us
         raise
     except Exception as err:
         log.exception("listening on %s broke", name, extra={"account": name})
