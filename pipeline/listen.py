@@ -16,8 +16,8 @@ from pipeline import storing
 from pipeline.deployment import Deployment, account_row
 from store import attention, breaker, intake, ranges, work
 from store.engine import TROUBLE
-from store.leader import NotLeadingError
 from store.intake import Taken
+from store.leader import NotLeadingError
 from store.types import now
 from vocabulary import Page
 
