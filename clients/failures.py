@@ -37,7 +37,7 @@ class Failure:
         """Whether the row speaks of this answer."""
         return (
             (self.statuses is None or status in self.statuses)
-            and (self.codes is None or code in self.codes)
+            and (self.codes is None or _holds(self.codes, code))
             and (self.subcode is None or subcode == self.subcode)
             and (not self.words or any(word in told for word in self.words))
         )
@@ -50,6 +50,11 @@ class Failure:
             assert retry_at is not None, f"{self.name}: a limit without its end"
             return kind(told, retry_at=retry_at())
         return kind(told)
+
+
+def _holds(codes: Container[int | None], code: int | None) -> bool:
+    """Whether a code is one of them. For what is no number, Python would look at every single one of a ``range``."""
+    return code in codes if code is not None or not isinstance(codes, range) else False
 
 
 NOT_REACHED = Failure(

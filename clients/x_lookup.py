@@ -12,6 +12,7 @@ from typing import Any
 import tweepy
 
 from clients import x, x_posts
+from errors import Unavailable
 from vocabulary import HeardHow, Mention, Unreadable
 
 AT_ONCE = 100  #: ids a call
@@ -53,9 +54,18 @@ def _by_id(
 
 
 def posts(body: dict[str, Any]) -> Iterator[tuple[x_posts.Post | Unreadable, dict[str, Any]]]:
-    """Each item of an answer, read, with the JSON it came from."""
-    data = body.get("data") or []
-    for item in data if isinstance(data, list) else [data]:
+    """Each item of an answer, read, with the JSON it came from.
+
+    Raises:
+        Unavailable: there is no list of items though there is something; to take that for nothing would lose it.
+    """
+    meta, data = body.get("meta"), body.get("data")
+    count = meta.get("result_count") if isinstance(meta, dict) else None
+    if data is None and not (isinstance(count, int) and count > 0):
+        return
+    if not isinstance(data, list):
+        raise Unavailable("X: data is no list of posts")
+    for item in data:
         yield x_posts.read(item), item
 
 
