@@ -1,4 +1,4 @@
-"""When each stage runs: APScheduler as the clock, a worker thread for what is due, another that looks out for danger.
+"""When each stage runs: APScheduler as the clock, and a thread for each stage: one alone looks out for danger.
 
 The clock only starts rounds; what is to be done stands in the work rows, so a round that is missed, late or doubled
 loses nothing and repeats nothing.

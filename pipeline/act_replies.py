@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 import crashing
 from errors import AdapterError, ConfigError, HarkenError, Refused, Unauthorized
@@ -28,13 +28,14 @@ from pipeline.sendable import NotAsApproved, approved
 from pipeline.taking import take_each
 from responders.base import Responder, offered
 from store import audit, clock, outbound, work
-from store.tables import AccountRow, DraftRow, ReplyRow
+from store.tables import AccountRow, DraftRow, MentionRow, ReplyRow
 from store.work import Claim
 from vocabulary import DraftState, OwnPost, PostNow, SentReply
 
 log = logging.getLogger(__name__)
 
 KIND = "reply"
+AT_ONCE = 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +48,18 @@ class _Claimed:
 
 def send_due(deployment: Deployment, *, worker: str) -> int:
     """Take the replies that are due a step further; gives how many."""
-    return take_each(deployment, KIND, _one_step, worker=worker, limit=4, in_lanes=True)
+    return take_each(deployment, KIND, _one_step, worker=worker, limit=AT_ONCE, in_lanes=True, apart=_conversations)
+
+
+def _conversations(session: Session, claims: Sequence[Claim]) -> list[int]:
+    """Where each reply goes: one conversation's go in order, others side by side."""
+    wanted = (
+        select(ReplyRow.id, MentionRow.conversation_id)
+        .join(MentionRow, col(MentionRow.id) == col(ReplyRow.mention_id))
+        .where(col(ReplyRow.id).in_([int(one.ref) for one in claims]))
+    )
+    found = dict(session.exec(wanted).all())
+    return [found[int(one.ref)] for one in claims]
 
 
 def _one_step(deployment: Deployment, claim: Claim) -> None:

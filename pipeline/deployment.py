@@ -55,6 +55,7 @@ class Deployment:
             )
         self.stopping = threading.Event()  #: this process is to end: nothing more is begun
         self.monotonic: Callable[[], float] = time.monotonic  #: seconds; tests hand in their own
+        self.side_by_side = 4  #: calls to platforms and the CRM at once
         self._listeners: dict[str, Listener] = {}
         self.responders: dict[str, Responder] = {}  #: those that were needed so far, by account
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from sqlmodel import Session
 
@@ -66,13 +67,17 @@ def understand(deployment: Deployment, *, worker: str = WORKER) -> int:
 
 
 def act(deployment: Deployment, *, worker: str = WORKER) -> int:
-    """Draft, file, post and retract what is due; gives how much was done."""
+    """Draft, file, post, retract and look for doubles; gives how much was done."""
     done = draft.draft_due(deployment, worker=worker)
     done += act_tickets.file_due(deployment, worker=worker)
     done += act_replies.send_due(deployment, worker=worker)
-    done += retracting.retract_due(deployment, worker=worker)
-    done += sweep.sweep_due(deployment, worker=worker)
-    return done
+    return done + look_after(deployment, worker=worker)
+
+
+def look_after(deployment: Deployment, *, worker: str = WORKER) -> int:
+    """See to what was posted: take back what is to go, and look for doubles."""
+    done = retracting.retract_due(deployment, worker=worker)
+    return done + sweep.sweep_due(deployment, worker=worker)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,8 +90,12 @@ class Stage:
     rings: bool = False  #: alarms too
 
 
+#: Each has a thread: a CRM that hangs keeps no reply from going out, and neither keeps a post from being read.
 STAGES = (
-    Stage(name="worker", step=act, kinds=(draft.KIND, act_tickets.KIND, act_replies.KIND, retracting.KIND, sweep.KIND)),
+    Stage(name="drafts", step=partial(draft.draft_due, worker=WORKER), kinds=(draft.KIND,)),
+    Stage(name="tickets", step=partial(act_tickets.file_due, worker=WORKER), kinds=(act_tickets.KIND,)),
+    Stage(name="replies", step=partial(act_replies.send_due, worker=WORKER), kinds=(act_replies.KIND,)),
+    Stage(name="care", step=look_after, kinds=(retracting.KIND, sweep.KIND)),
     Stage(name="lookout", step=understand, kinds=(assess.KIND,), rings=True),
 )
 

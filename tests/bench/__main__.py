@@ -19,7 +19,7 @@ from pathlib import Path
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a model is a file of this repository, never a download
 
 from sandbox.running import running
-from tests.bench import classifying, ingesting, queueing, served
+from tests.bench import classifying, ingesting, queueing, sending, served
 from tests.bench.figures import Figure, machine, table
 
 
@@ -34,6 +34,7 @@ PARTS: dict[str, Callable[[Path], list[Figure]]] = {
     "classifier": lambda _: classifying.classifying(),
     "ingest": ingesting.ingest,
     "whole": _whole,
+    "sending": sending.sending,
     "queue": lambda _: queueing.queueing(),
 }
 
