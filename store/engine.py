@@ -27,8 +27,8 @@ from store import wakeups
 TROUBLE = (OperationalError, InterfaceError, InternalError)
 #: How long one waits for another's lock before the database counts as busy, on both stores.
 BUSY_TIMEOUT_MS = 10_000
-#: Of each connection to PostgreSQL, milliseconds. What hangs must end: a forgotten transaction would keep the one lock
-#: of all writers, and old rows from being cleared away.
+#: Of each connection to PostgreSQL, milliseconds, unless whoever runs it chose others. What hangs must end: a forgotten
+#: transaction would keep the one lock of all writers, and old rows from being cleared away.
 SESSION = {
     "lock_timeout": BUSY_TIMEOUT_MS,
     "statement_timeout": 30_000,
@@ -204,7 +204,11 @@ def _begin(connection: Connection) -> None:
 
 
 def _set_limits(connection: Any, _record: Any) -> None:
-    connection.execute("; ".join(f"SET {name} = {value}" for name, value in SESSION.items()))
+    ours = ", ".join(f"('{name}', '{value}')" for name, value in SESSION.items())
+    unlimited = "current_setting(name) = '0'"
+    connection.execute(
+        f"SELECT set_config(name, most, false) FROM (VALUES {ours}) AS ours (name, most) WHERE {unlimited}"
+    )
     connection.commit()
 
 

@@ -12,6 +12,8 @@ from analytics import answers
 from store.tables import AssessmentRow, CorrectionRow, MentionRow
 from tests.analytics.conftest import Heard
 
+pytestmark = pytest.mark.both_stores
+
 ZONE = ZoneInfo("America/Chicago")
 #: 03:30 UTC on a Monday is still Sunday in Chicago.
 LATE_SUNDAY = datetime(2026, 8, 10, 3, 30, tzinfo=UTC)
@@ -68,7 +70,7 @@ def test_a_correction_counts_once_and_a_confirmation_not_at_all(heard: Heard) ->
         (right, "intent", "report"),
     ):
         with heard.store.writing() as session:
-            session.add(CorrectionRow(mention_id=mention_id, field=field, value=value, by="ana"))
+            session.add(CorrectionRow(mention_id=mention_id, field=field, value=value, by="ana", made_at=WEDNESDAY))
 
     (week,) = counted(heard, at_most=3)
 

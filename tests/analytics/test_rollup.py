@@ -14,6 +14,8 @@ from analytics import rollup
 from store.tables import MentionRollupRow, RollupDueRow
 from tests.analytics.conftest import Heard
 
+pytestmark = pytest.mark.both_stores
+
 START = datetime(2026, 10, 31, 12, tzinfo=UTC)
 KEY = ("dimension", "about", "quarter", "value", "accounts")
 

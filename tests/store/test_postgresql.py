@@ -37,13 +37,29 @@ def names(store: Store) -> list[str]:
         return list(session.exec(select(AccountRow.name)))
 
 
-def test_no_session_waits_or_idles_for_ever(opened: Store) -> None:
-    with opened.reading() as reading, opened.claiming() as claiming:
-        for session in (reading, claiming):
-            query = text("SELECT name, setting::int AS setting FROM pg_settings WHERE name = ANY(:names)")
-            found = session.connection().execute(query, {"names": list(SESSION)}).all()
+def limits(store: Store) -> dict[str, int]:
+    """Milliseconds."""
+    query = text("SELECT name, setting::int AS setting FROM pg_settings WHERE name = ANY(:names)")
+    with store.reading() as session:
+        found = session.connection().execute(query, {"names": list(SESSION)}).all()
+    return {row.name: row.setting for row in found}
 
-            assert {row.name: row.setting for row in found} == SESSION
+
+def test_no_session_waits_or_idles_for_ever(opened: Store) -> None:
+    with opened.engine.begin() as connection:
+        for name in SESSION:
+            connection.execute(text(f"ALTER DATABASE {opened.engine.url.database} SET {name} = 0"))
+    opened.close()
+
+    assert limits(opened) == SESSION
+
+
+def test_limits_that_the_database_has_already_are_left_alone(opened: Store) -> None:
+    with opened.engine.begin() as connection:
+        connection.execute(text(f"ALTER DATABASE {opened.engine.url.database} SET statement_timeout = '7s'"))
+    opened.close()
+
+    assert limits(opened)["statement_timeout"] == 7_000
 
 
 def test_readers_see_one_moment_and_write_nothing(opened: Store) -> None:

@@ -9,6 +9,8 @@ from store.tables import AlarmRow, MentionRow
 from store.types import now
 from tests.web.api.conftest import City
 
+pytestmark = pytest.mark.both_stores
+
 NAMES = {
     "id", "platform", "accounts", "heard_how", "visibility", "post_id", "url", "author", "text", "media", "posted_at",
     "collected_at", "in_reply_to", "quoted_post_id", "conversation_id", "resident_id", "historic", "state",

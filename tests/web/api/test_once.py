@@ -5,12 +5,15 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import pytest
 from sqlmodel import select
 
 from store import content, idempotency
 from store.tables import AnswerOnceRow, ContentRow, MentionRow
 from store.types import now
 from tests.web.api.conftest import City
+
+pytestmark = pytest.mark.both_stores
 
 KEY = {"Idempotency-Key": "3f1c"}
 

@@ -11,6 +11,8 @@ from sqlalchemy import event
 
 from tests.web.api.conftest import City
 
+pytestmark = pytest.mark.both_stores
+
 
 @contextmanager
 def counted(city: City) -> Iterator[list[str]]:

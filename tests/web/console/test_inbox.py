@@ -11,6 +11,8 @@ from pipeline import decide
 from tests.web.console.conftest import City, Desk, button
 from tests.web.console.seeds import TRICKY, who
 
+pytestmark = pytest.mark.both_stores
+
 
 def excerpts(page: BeautifulSoup) -> list[str]:
     return [one.get_text(strip=True) for one in page.select(".hk-line__link")]
