@@ -37,7 +37,8 @@ USUAL_START = 1.0  #: seconds from the fork until the deployment is open, on a m
 UP_WITHIN = 90.0  #: seconds; then a process hangs
 PLANNED_AT_ONCE = 10  #: faults that wait for a call of their kind
 STOP_WITHIN = 60.0  #: seconds
-QUIET = 1.0  #: seconds in which nothing moved: then it is over
+QUIET = 1.0  #: seconds in which nothing moved: then staff try again what was given up on, or it is over
+GIVEN_UP = frozenset({"replies", "tickets"})  #: what may stand on its way although no work for it waits
 DRAIN_WITHIN = 240.0  #: seconds without any change; then something hangs
 
 
@@ -347,7 +348,8 @@ class Run:
         for slot in self.slots:  # those that were born to die
             if slot.pid:
                 self._kill(slot, "at random")
-        last, since, told = None, time.monotonic(), 0.0
+        last: dict[str, int] = {"unknown": 0}
+        since, told = time.monotonic(), 0.0
         while time.monotonic() - since < DRAIN_WITHIN:
             self._step()
             self.town.progress = 1.0
@@ -358,7 +360,7 @@ class Run:
                 if since > told + 15:
                     told = since
                     self.wanted.say(f"{self.tally.seconds:.0f} s: still {moves or 'nothing'}")
-            elif not moves and time.monotonic() - since > QUIET:
+            elif moves.keys() <= GIVEN_UP and time.monotonic() - since > QUIET:
                 if not self._tidied():
                     break
                 since = time.monotonic()
@@ -388,11 +390,11 @@ class Run:
             if heard.error:
                 self.tally.fell[f"{name}: {heard.error}"] += 1
 
-    def _moves(self) -> Any:
+    def _moves(self) -> dict[str, int]:
         try:
             moving = self.town.unfinished()
         except TROUBLES:
-            return "unknown"
+            return {"unknown": 0}
         ahead = self.wanted.size.mentions - self.noted.fed
         if ahead > 0:
             moving["posts to come"] = ahead
