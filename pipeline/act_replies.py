@@ -179,6 +179,8 @@ def _not_looked(session: Session, claim: Claim, step: Step, err: AdapterError) -
     session.add(reply)
     if isinstance(err, (Refused, Unauthorized)) and step.what == "send":
         outcomes.fail(session, reply)
+        if isinstance(err, Unauthorized):
+            outcomes.hold_account(session, reply, err)
         work.finish(session, [claim])
         return
     outcomes.waits(session, claim, reply, err)

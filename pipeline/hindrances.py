@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from pipeline import review
+from pipeline import outcomes, review
 from pipeline.deployment import Deployment, sends_for_real
 from pipeline.policies import policy_of_draft
 from store import facts, intake, outbound, threads
@@ -57,7 +57,7 @@ def _too_early(session: Session, draft: DraftRow, account: AccountRow, moment: d
         return Hindrance(why=f"the kill switch for {scope} is on", until=moment + PAUSE)
     if account.state == "rate_limited" and account.not_before is not None and account.not_before > moment:
         return Hindrance(why=f"{account.name} asked too often", until=account.not_before)
-    if account.state == "unauthorized":
+    if outcomes.is_held(session, account):
         return Hindrance(why=f"the keys of {account.name} are refused", until=moment + KEYS_PAUSE)
     if draft.send_after is not None and draft.send_after > moment:
         return Hindrance(why="it can still be undone", until=draft.send_after)

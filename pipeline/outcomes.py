@@ -49,7 +49,7 @@ def stands(session: Session, reply_id: int, sent: SentReply) -> None:
     """The platform has it, and its keys are good."""
     reply = session.get_one(ReplyRow, reply_id)
     outbound.confirm(session, reply, post_id=sent.post_id, url=sent.url, sent_at=clock.read(session))
-    attention.settle(session, "account", _sending(session.get_one(AccountRow, reply.account_id)))
+    release_account(session, session.get_one(AccountRow, reply.account_id))
 
 
 def is_in(session: Session, reply: ReplyRow, state: DraftState) -> None:
@@ -96,18 +96,26 @@ def by_hand(session: Session, reply: ReplyRow) -> None:
 
 
 def hold_account(session: Session, reply: ReplyRow, err: AdapterError) -> None:
-    """Its keys are refused: what else waits for the account need not fail one by one."""
+    """Its keys are refused: what else waits for the account need not fail one by one. People hear of it."""
     account = session.get_one(AccountRow, reply.account_id)
-    account.state, account.error = "unauthorized", f"{type(err).__name__}: {err}"[:500]
-    session.add(account)
     attention.raise_(
         session,
         kind="account",
         ref=_sending(account),
         account_id=account.id,
-        summary=f"{account.name} can't send: {account.error}",
+        summary=f"{account.name} can't send: {err}"[:500],
         remedy="renew its keys in secrets.env and restart, then press Retry on the draft that failed",
     )
+
+
+def is_held(session: Session, account: AccountRow) -> bool:
+    """Whether its keys were refused, and nobody has dealt with that yet."""
+    return attention.still_open(session, "account", _sending(account)) is not None
+
+
+def release_account(session: Session, account: AccountRow) -> None:
+    """Its keys are good, or a person says so."""
+    attention.settle(session, "account", _sending(account))
 
 
 def _sending(account: AccountRow) -> str:

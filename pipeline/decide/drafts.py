@@ -8,7 +8,7 @@ from typing import Any
 from sqlmodel import Session, select
 
 from pipeline import draft as drafting
-from pipeline import review
+from pipeline import outcomes, review
 from pipeline.change import apply_request, reword
 from pipeline.deployment import Deployment
 from store import audit, content, outbound, requests, threads, work
@@ -227,10 +227,7 @@ def retry(deployment: Deployment, who: Principal, draft_id: int) -> int:
             raise Conflict(f"a newer reply is {taken.state}", code="decided", draft_id=taken.draft_id)
         # A failure may have been a lie: it is read back before it is sent, once, since it has rested all the while.
         reply.state, reply.attempt, reply.error, reply.not_before, reply.not_found = "in_doubt", 0, None, now(), 1
-        account = session.get_one(AccountRow, reply.account_id)
-        if account.state == "unauthorized":  # who tries again says that its keys are good
-            account.state = "ok"
-            session.add(account)
+        outcomes.release_account(session, session.get_one(AccountRow, reply.account_id))
         draft.state, draft.error, draft.version = DraftState.IN_DOUBT, None, draft.version + 1
         session.add_all([reply, draft])
         work.put(session, "reply", reply.id, lane=f"account:{reply.account_id}")
