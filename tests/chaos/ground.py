@@ -45,7 +45,7 @@ class Disk:
     def forget(self) -> None:
         """Take it away with all that is on it."""
         if os.path.ismount(self.folder):
-            subprocess.run(["umount", str(self.folder)], check=False)
+            subprocess.run(["umount", "--lazy", str(self.folder)], check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _resize(self, size: str) -> bool:
