@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from classifiers.base import Busy, PostsFailed
@@ -57,6 +58,7 @@ STATUS: Mapping[type[HarkenError], tuple[int, str]] = {
     Busy: (503, "busy"),
     PostsFailed: (503, "model_failed"),
 }
+NUMBER_OUT_OF_RANGE = "22003"  #: PostgreSQL's code for it
 HTTP_CODES = {400: "malformed_json", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported"}
 
 
@@ -73,6 +75,7 @@ def install(app: FastAPI, *, draft_of_conflict: Callable[[Request, int], Any]) -
     app.add_exception_handler(SignInNeededError, _sign_in)
     for trouble in TROUBLE:
         app.add_exception_handler(trouble, _busy)
+    app.add_exception_handler(DataError, _beyond)
     app.add_exception_handler(Exception, _broken)
 
 
@@ -159,6 +162,13 @@ def _sign_in(request: Request, _error: Exception) -> Response:
         return Response(status_code=401, headers={"HX-Redirect": "/console/sign-in"})
     after = f"?next={request.url.path}" if request.method == "GET" else ""
     return RedirectResponse(f"/console/sign-in{after}", status_code=303)
+
+
+def _beyond(request: Request, error: Exception) -> Response:
+    """What PostgreSQL has no room for; SQLite finds nothing under either."""
+    if getattr(getattr(error, "orig", None), "sqlstate", None) == NUMBER_OUT_OF_RANGE:
+        return answer(request, 404, "not_found", "there is nothing of this number")
+    return answer(request, 422, "invalid", "it holds a character that is none")
 
 
 def _busy(request: Request, error: Exception) -> Response:

@@ -41,3 +41,10 @@ def test_a_long_page_costs_as_many_queries_as_a_short_one(city: City, noun: str)
 
     assert len(long) == len(short)
     assert len(long) < 25
+
+
+@pytest.mark.parametrize(
+    "path", ["/mentions/99999999999999999", "/drafts/99999999999999999", "/requests/99999999999999999"]
+)
+def test_a_number_that_no_row_can_have_is_not_found(city: City, path: str) -> None:
+    assert city.ask("GET", path, token=city.token("viewer")).status_code == 404

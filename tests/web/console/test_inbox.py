@@ -195,3 +195,13 @@ def test_strangers_are_sent_to_the_sign_in_page(city: City, as_role: Callable[..
 
     assert answer.status_code == 303
     assert answer.headers["location"].startswith("/console/sign-in")
+
+
+def test_a_character_that_is_none_breaks_nothing(city: City, desk: Desk) -> None:
+    city.hears("Huge pothole at 500 Oak Street")
+
+    found = desk.client.get("/console/", params={"q": "a\x00b"})
+    signing_in = desk.client.post("/console/sign-in", data={"email": "a\x00@b.example", "password": "a\x00"})
+
+    assert found.status_code in {200, 422}
+    assert signing_in.status_code in {401, 422}
