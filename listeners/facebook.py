@@ -7,10 +7,10 @@ Sources, each walked newest first to its end by ``after`` cursors (``paging.next
   ``created_time``, so it would hide a post that is listed late: it is not asked for. The newest 100 are read each time,
   and the walk goes on while the older end of a page is younger than the mark: one call each while little is said;
 - ``comments``: comments and answers to comments. New ones come also under old posts, and Graph has no list of a Page's
-  new comments. So every round looks at the Page's latest posts, at most 100 and none older than 30 days, and takes
-  the comments since the mark along in the same call (field expansion, 25 posts a call): four calls a round at most,
-  plus one for each hundred comments of a post that got more than 25. A comment under an older post is heard by
-  webhook alone.
+  new comments. So every round looks at the Page's latest posts, none older than 30 days, 100 of them and whatever was
+  posted since the mark, and takes the comments since the mark along in the same call (field expansion, 25 posts a
+  call): four calls a round, unless an outage left more posts than that, plus one for each hundred comments of a post
+  that got more than 25. A comment under an older post is heard by webhook alone.
 
 There is no keyword search of public Facebook. An edit keeps its id: the mention comes again and reads otherwise, in a
 round if it is younger than the mark, else by ``look_again``.
@@ -197,7 +197,7 @@ class FacebookListener(Listener):
         body = self._graph.read(
             self._page_id,
             "feed",
-            fields=f"id,{comments}.limit({COMMENTS_WITH_A_POST}){{{facebook_posts.COMMENT_FIELDS}}}",
+            fields=f"id,created_time,{comments}.limit({COMMENTS_WITH_A_POST}){{{facebook_posts.COMMENT_FIELDS}}}",
             since=seconds(min(wanted.since, datetime.now(UTC) - POSTS_NO_OLDER)),
             limit=POSTS_AT_ONCE,
             **_after(position.after),
@@ -205,7 +205,8 @@ class FacebookListener(Listener):
         found = Sorted(self._page_id)
         more = [waiting for item in body["data"] if (waiting := self._take_comments(found, item))]
         looked_at = position.posts + len(body["data"])
-        cursor = facebook_posts.cursor_after(body) if looked_at < POSTS_LOOKED_AT else None
+        further = looked_at < POSTS_LOOKED_AT or may_go_on(body["data"], wanted.since)
+        cursor = facebook_posts.cursor_after(body) if further else None
         reached = Position(after=cursor, done=cursor is None, posts=looked_at, more=tuple(dict.fromkeys(more)))
         return found.page(reached), reached
 

@@ -195,11 +195,17 @@ def test_a_thread_with_many_comments_is_read_to_its_end(city: Running) -> None:
     assert [len(page.mentions) for page in resumed] == [100, 100, 15]
 
 
-def test_the_look_back_over_posts_is_bounded(city: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("age", "pages"), [(timedelta(days=2), 2), (timedelta(hours=1), 4)], ids=["old", "since"])
+def test_the_look_back_over_posts_is_bounded_but_for_those_since_the_mark(
+    city: Running, monkeypatch: pytest.MonkeyPatch, age: timedelta, pages: int
+) -> None:
     monkeypatch.setattr(facebook, "POSTS_LOOKED_AT", 50)
-    city.ctl.load([{"platform": "facebook", "author": "J", "text": f"hole {n}"} for n in range(80)])
+    posted_at = (NOW - age).isoformat()
+    city.ctl.load(
+        [{"platform": "facebook", "author": "J", "text": f"hole {n}", "posted_at": posted_at} for n in range(80)]
+    )
 
-    assert len(walked(a_listener(city.url), a_range("comments"))) == 2
+    assert len(walked(a_listener(city.url), a_range("comments"))) == pages
 
 
 def test_who_tags_us_may_stay_unknown(city: Running) -> None:
