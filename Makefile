@@ -23,7 +23,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # --- Set-up: a stamp for each lock, so that the second time is quick ---
 
@@ -82,6 +82,11 @@ evaluate: .venv/.base .venv/.harken ## what the shipped model reaches and what i
 .PHONY: bench
 bench: .venv/.dev .venv/.harken ## how fast it is on this machine, as a table (ARGS=--json, HARKEN_PEER_PYTHON=)
 	@exec $(BIN)/python -m tests.bench $(ARGS)
+
+COUNT ?= 10000#  malformed: payloads for each listener
+.PHONY: malformed
+malformed: .venv/.dev .venv/.harken ## what no platform should serve, to each listener over HTTP (COUNT=10000, ARGS='--seed 8 x')
+	@exec $(BIN)/python -m tests.bad_input.malformed --count $(strip $(COUNT)) $(ARGS)
 
 KILLS ?= 300#    chaos: how many
 SEED ?= 1#       chaos: of the plan

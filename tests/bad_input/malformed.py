@@ -158,27 +158,28 @@ def payloads(kind: Kind, seed: int, count: int) -> Iterator[Payload]:
             how, answer = spoilt_whole(kind.page(items), chance)
             yield Payload(how=how, answer=answer, good=good, mended=mended, whole=True)
             continue
+        ids = [item["id"] for item in items]
         touched = chance.sample(range(ITEMS), chance.choice([1, 1, 1, 2, 3]))
         good = {item["id"]: item[kind.words] for place, item in enumerate(items) if place not in touched}
         mended = Answer(body=kind.page([item for item in items if item["id"] in good]))
         said: list[str] = []
         raw: dict[str, bytes] = {}
         for place in touched:
-            how, items[place], marks = spoilt(items[place], items, chance)
+            how, items[place], marks = spoilt(items[place], ids, chance)
             said.append(how)
             raw |= marks
         body = packed(kind.page(items), raw)
         yield Payload(how=", ".join(said), answer=Answer(body=body), good=good, mended=mended, whole=False)
 
 
-def spoilt(item: dict[str, Any], others: list[Any], chance: random.Random) -> tuple[str, Any, dict[str, bytes]]:
+def spoilt(item: dict[str, Any], ids: list[str], chance: random.Random) -> tuple[str, Any, dict[str, bytes]]:
     """An item with something wrong in it, at whatever depth."""
     whole = json.loads(json.dumps(item))
     if chance.random() < 0.1:
         name = chance.choice(sorted(ODD))
         return f"{name} for an item", ODD[name], {}
     if chance.random() < 0.1:
-        whole["id"] = chance.choice(others)["id"] if isinstance(chance.choice(others), dict) else "1"
+        whole["id"] = chance.choice(ids)
         return "another's id", whole, {}
     for _ in range(20):
         inside, key = where(whole, chance)

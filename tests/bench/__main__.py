@@ -19,7 +19,7 @@ from pathlib import Path
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a model is a file of this repository, never a download
 
 from sandbox.running import running
-from tests.bench import classifying, ingesting, queueing, sending, served
+from tests.bench import classifying, ingesting, queueing, sending, served, whole_way
 from tests.bench.figures import Figure, machine, table
 
 
@@ -33,6 +33,7 @@ def _whole(folder: Path) -> list[Figure]:
 PARTS: dict[str, Callable[[Path], list[Figure]]] = {
     "classifier": lambda _: classifying.classifying(),
     "ingest": ingesting.ingest,
+    "way": whole_way.whole_way,
     "whole": _whole,
     "sending": sending.sending,
     "queue": lambda _: queueing.queueing(),
