@@ -28,9 +28,6 @@ RIDGE = 0.01  #: what keeps the shift of a label that few posts have near nothin
 DESCENT = 500  #: steps
 EMERGENCIES_FOUND = 0.98  #: wanted of the lane, so that posts by other writers still reach 0.97
 PAGES = 0.002  #: share of ordinary real posts that the model may page someone for, beside what the words page for
-#: The words of danger page somebody however little the model makes of them: a model that errs, a city's own heads or a
-#: switch must not silence a plain cry. Above 0 fewer look-alikes would ring, and some emergencies with them.
-WORDS_FROM = 0.0
 LOOK_ALIKES = 0.05  #: share of written posts that are no emergency, many made to sound like one, in the lane
 EMERGENCY_BETWEEN = (0.03, 0.5)  #: not on a hunch, and never later than the plain argmax would
 #: Sets of posts that people really wrote and that hold next to no emergency. Requests to 311 are not among them: nobody
@@ -66,7 +63,7 @@ def calibrated(classifier: transformer.TransformerClassifier, examples: Sequence
     answers = ask(classifier, examples)
     heads = {name: _calibrated(head, answers[name]) for name, head in classifier.config.heads.items()}
     emergency, lane = _lane(lane_posts(classifier, examples, heads["urgency"].temperature))
-    return replace(classifier.config, heads=heads, emergency=emergency, words_from=WORDS_FROM, lane=lane)
+    return replace(classifier.config, heads=heads, emergency=emergency, lane=lane)
 
 
 def _calibrated(head: Head, answers: Answers) -> Head:
@@ -192,7 +189,7 @@ class LanePosts:
     """Posts that the emergency threshold is set on: how likely the model finds danger, and what the words say."""
 
     likely: NDArray[np.float64]  #: P(emergency); Shape: (posts,)
-    by_words: NDArray[np.bool_]  #: they page, as ``Bands.rings`` has it
+    by_words: NDArray[np.bool_]  #: the words of danger page somebody
     danger: NDArray[np.bool_]  #: it is an emergency
     ordinary: NDArray[np.bool_]  #: a real post that is none, or whose set does not say
     written: NDArray[np.bool_]  #: a post that we wrote, and that is none
@@ -221,14 +218,12 @@ def lane_posts(
     logits = read_logits(classifier, [example.text for example in kept])["urgency"]
     answers = Answers(logits=logits, wanted=np.zeros(len(kept), dtype=np.intp))
     likely = answers.probabilities(temperature)[:, labels.index(Urgency.EMERGENCY)]
-    found = [find_emergency(example.text) for example in kept]
-    heard = [one is not None and (one.self_harm or p >= WORDS_FROM) for one, p in zip(found, likely, strict=True)]
     danger = np.array([example.labels.get("urgency") == Urgency.EMERGENCY for example in kept], dtype=np.bool_)
     real = np.array([example.folder in REAL for example in kept], dtype=np.bool_)
     own = np.array([example.folder == "own" for example in kept], dtype=np.bool_)
     return LanePosts(
         likely=likely,
-        by_words=np.array(heard, dtype=np.bool_),
+        by_words=np.array([find_emergency(example.text) is not None for example in kept], dtype=np.bool_),
         danger=danger,
         ordinary=real & ~danger,
         written=own & ~danger,

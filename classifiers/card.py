@@ -239,10 +239,7 @@ def _config_table(config: ModelConfig) -> str:
 
 
 def _lane_expected(config: ModelConfig) -> str:
-    told = f"A post goes to the emergency lane from P(emergency) ≥ {config.emergency:.3f} on, or by a pattern"
-    if config.words_from:
-        told += f", unless the model gives it less than {config.words_from:g} (of self-harm a pattern always counts)"
-    told += "."
+    told = f"A post goes to the emergency lane from P(emergency) ≥ {config.emergency:.3f} on, or by a pattern."
     if lane := config.lane:
         told += (
             f" On the calibration posts that found {lane.recall:.1%} of {lane.emergencies} emergencies (the model alone"

@@ -87,19 +87,17 @@ def judge(
     held_back: Measured,
     regression: Measured,
     emergency: float,
-    words_from: float = 0.0,
 ) -> Verdict:
     """Weigh new heads against those that answer now.
 
-    ``emergency``: the probability from which a post goes to the emergency lane; ``words_from``: that below which its
-    words of danger alone don't take it there.
+    ``emergency``: the probability from which a post goes to the emergency lane.
     """
     won, lost, even = _trials(new, old, held_back.posts)
     chance = sign_test(won, lost)
     shares = [
         *_shares("regression set", new, (old, shipped), regression, whole=HEAD_MARGIN),
         *_shares("held-back corrections", new, (old,), held_back, whole=MARGIN),
-        *_lane(new, (old, shipped), regression.posts, emergency, words_from),
+        *_lane(new, (old, shipped), regression.posts, emergency),
     ]
     losses = [share for share in shares if share.lost]
     better = chance < BETTER_AT
@@ -177,8 +175,8 @@ def _f1(label: str, wanted: Sequence[str], said: Sequence[str]) -> float:
     return 2 * hits / (wanted.count(label) + said.count(label)) if hits else 0.0
 
 
-def _lane(new: Heads, olds: Sequence[Heads], posts: Read, emergency: float, words_from: float) -> Iterator[_Share]:
-    """What the model alone sends to the emergency lane, and where it lets the patterns of danger do so."""
+def _lane(new: Heads, olds: Sequence[Heads], posts: Read, emergency: float) -> Iterator[_Share]:
+    """What the model alone sends to the emergency lane: what the words of danger send, no heads can change."""
     at = [number for number, said in enumerate(posts.labels) if "urgency" in said]
     cry = np.array([posts.labels[number]["urgency"] == Urgency.EMERGENCY for number in at], dtype=np.bool_)
     if not cry.any() or cry.all():
@@ -191,15 +189,6 @@ def _lane(new: Heads, olds: Sequence[Heads], posts: Read, emergency: float, word
         posts=int(cry.sum()),
         before=max(float(paged[cry].mean()) for paged in befores),
         after=float(after[cry].mean()),
-        margin=0.0,
-    )
-    heard, *heard_before = (_paged(heads.heads["urgency"], vectors, words_from)[cry] for heads in (new, *olds))
-    yield _Share(
-        where="regression set",
-        what="emergencies whose words of danger are heeded",
-        posts=int(cry.sum()),
-        before=max(float(some.mean()) for some in heard_before),
-        after=float(heard.mean()),
         margin=0.0,
     )
     yield _Share(

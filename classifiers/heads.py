@@ -90,7 +90,6 @@ class Heads:
             please_check={name: head.please_check for name, head in self.heads.items()},
             languages=shipped.languages,
             emergency=shipped.emergency,
-            words_from=shipped.words_from,
         )
 
     def to_bytes(self) -> bytes:

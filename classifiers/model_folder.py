@@ -66,7 +66,6 @@ class ModelConfig:
     emergency: float  #: from this probability on, a post goes to the emergency lane whatever the most likely label is
     trained_on: Mapping[str, Mapping[str, object]]  #: set -> rows and sha256 of what it taught
     facts: Mapping[str, object]  #: seed, epochs, encoder
-    words_from: float = 0.0  #: below this probability of an emergency the words of danger alone page nobody
     lane: ExpectedLane | None = None  #: what the emergency threshold does; None: not measured
 
     @classmethod
@@ -101,11 +100,6 @@ class Bands:
     please_check: Mapping[str, Mapping[str, float]]  #: head -> label -> confidence below which it is to be checked
     languages: tuple[str, ...]  #: in any other, every answer is to be checked
     emergency: float  #: probability of ``emergency`` from which a post is treated as one
-    words_from: float = 0.0  #: below this one the words of danger alone page nobody; of self-harm they always do
-
-    def rings(self, p_emergency: float, *, words: bool, self_harm: bool) -> bool:
-        """Whether a post goes to the emergency lane: by the model, or by words that it does not all but exclude."""
-        return p_emergency >= self.emergency or (words and (self_harm or p_emergency >= self.words_from))
 
     def to_check(self, said: Classification) -> tuple[str, ...]:
         """The heads whose answer staff should check; a service only where the post concerns one."""
@@ -128,7 +122,6 @@ def bands(folder: Path | None = None) -> Bands:
         please_check={name: head.please_check for name, head in config.heads.items()},
         languages=config.languages,
         emergency=config.emergency,
-        words_from=config.words_from,
     )
 
 
@@ -152,6 +145,7 @@ def read_config(folder: Path) -> ModelConfig:
             for name, head in table.pop("heads").items()
         }
         lane = table.pop("lane", None)
+        table.pop("words_from", None)  # of older folders: below it the words of danger rang for nobody
         return ModelConfig(
             heads=heads,
             languages=tuple(table.pop("languages")),

@@ -11,7 +11,7 @@ from classifiers.calibrate import Answers, Logits
 from classifiers.corpus import Example
 from classifiers.emergency import EmergencyFound, find_emergency
 from classifiers.figures import Floats, Labels, Marks
-from classifiers.model_folder import Bands, ModelConfig
+from classifiers.model_folder import ModelConfig
 from vocabulary import Urgency
 
 #: Words of a post, and the length that it counts as.
@@ -135,17 +135,7 @@ class Reading:
     @property
     def in_lane(self) -> Marks:
         """Which posts the model or the patterns send there, as the pipeline does."""
-        lane = Bands(
-            please_check={},
-            languages=self.config.languages,
-            emergency=self.config.emergency,
-            words_from=self.config.words_from,
-        )
-        told = zip(self._danger(), self.posts.words, strict=True)
-        return np.array(
-            [lane.rings(float(p), words=one is not None, self_harm=bool(one and one.self_harm)) for p, one in told],
-            dtype=np.bool_,
-        )
+        return self.by_model | self.posts.by_words
 
     def _danger(self) -> Floats:
         number = self.config.heads["urgency"].labels.index(Urgency.EMERGENCY)

@@ -164,12 +164,6 @@ def _keep(session: Session, deployment: Deployment, one: _Read, answer: Classifi
     off = switches.off(session)
     danger = None if row.historic else find_emergency(one.text)
     p_emergency = answer.scores["urgency"].get("emergency", 0.0)
-    if (
-        danger is not None
-        and EMERGENCY not in off  # a model whose word is not trusted silences none either
-        and not confidence.rings(p_emergency, words=True, self_harm=danger.self_harm)
-    ):
-        danger = None
     over = p_emergency >= confidence.emergency
     by_model = not row.historic and over and EMERGENCY not in off
     urgent = danger is not None or by_model

@@ -96,8 +96,7 @@ class Deployment:
         limits = dict(shipped.please_check)
         for head, one in self.settings.classifier.heads.items():
             limits[head] = dict.fromkeys(limits[head], one.please_check)
-        asks_another = "urgency" in self.settings.classifier.heads  # whose low probabilities we never measured
-        return replace(shipped, please_check=limits, words_from=0.0 if asks_another else shipped.words_from)
+        return replace(shipped, please_check=limits)
 
     @cached_property
     def serving(self) -> Serving:

@@ -161,7 +161,6 @@ def run(deployment: Deployment, *, by: str, ground: Ground | None = None) -> Out
         ),
         regression=ground.regression,
         emergency=deployment.bands.emergency,
-        words_from=deployment.bands.words_from,
     )
     figures = {**verdict.figures, "against": before, "lessons": _counted(lessons)}
     with deployment.store.writing() as session:

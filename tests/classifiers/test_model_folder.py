@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,14 @@ def test_the_shipped_model_names_its_data_and_their_terms() -> None:
 
 def test_files_are_small_enough_for_any_git_host() -> None:
     assert all(path.stat().st_size < 50_000_000 for path in SHIPPED.iterdir())
+
+
+def test_the_floor_that_older_folders_name_is_passed_over(tmp_path: Path) -> None:
+    config = json.loads((SHIPPED / model_folder.CONFIG_FILE).read_text(encoding="utf-8"))
+    config["words_from"] = 0.02
+    (tmp_path / model_folder.CONFIG_FILE).write_text(json.dumps(config), encoding="utf-8")
+
+    assert read_config(tmp_path) == read_config(SHIPPED)
 
 
 def test_another_file_is_refused_by_name(tmp_path: Path) -> None:
