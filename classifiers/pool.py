@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 GROUP = 8  #: posts handed over at once: the way there and back costs 0.1 ms, a post 3
 WAITING = 64  #: groups that wait for a process
-DEATHS = 2  #: of processes, on one post: then it fails
+DEATHS = 2  #: of processes, on one post or on what is to be learned: then it fails
 START_WITHIN = 300.0  #: seconds for a process to load its model: one or two, on a machine that has nothing else to do
 READ_WITHIN = 20.0  #: seconds for one post
 END_WITHIN = 5.0  #: seconds for a process to end by itself
@@ -105,7 +105,8 @@ class PooledClassifier(Classifier):
 
         Raises:
             Busy: as ``classify``.
-            ValueError: the classifier refuses the bytes. What was used before stays in use.
+            ValueError: the classifier refuses the bytes, or two processes died on them. What was used before stays in
+                use.
         """
         asked = Learn(learned, version)
         call = _Call(1)
@@ -310,15 +311,20 @@ class _Keeper(threading.Thread):
                     group.call.settle(waiting.popleft()[0], Failed.of(err))
 
     def _learn(self, group: _Group) -> None:
-        try:
-            self._running().learn(group.learned)
-        except _Dead as err:
-            self._dismiss()
-            group.fail(Failed("Died", f"the process died on what it was to learn: {err}"))
-        except Exception as err:  # noqa: BLE001  as above
-            group.fail(Failed.of(err))
-        else:
-            group.call.settle(0, None)
+        for deaths in range(1, DEATHS + 1):
+            try:
+                self._running().learn(group.learned)
+            except _Dead as err:
+                self._dismiss()
+                log.warning("a process of the classifier died over what it was to learn: %s", err)
+                if deaths == DEATHS:
+                    group.fail(Failed("Died", f"{DEATHS} processes died on what they were to learn, the last: {err}"))
+            except Exception as err:  # noqa: BLE001  as above
+                group.fail(Failed.of(err))
+                return
+            else:
+                group.call.settle(0, None)
+                return
 
     def _running(self) -> "_Process":
         """The process; another one if it has died meanwhile."""

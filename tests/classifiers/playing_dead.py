@@ -28,9 +28,10 @@ class PlayingDead(Classifier):
         return [self._answer(text) for text in texts]
 
     def use(self, learned: bytes | None, version: str) -> None:
-        """Keeps what it is given, unless that is ``b"bad"``."""
+        """Keeps what it is given, unless that is ``b"bad"``; ``b"die"`` and ``b"die-once FILE"`` are as for posts."""
         if learned == b"bad":
             raise ValueError("these are no heads")
+        self._answer(learned.decode() if learned is not None else "")
         self._learned = f"{version}: {learned.decode()}" if learned is not None else "as made"
 
     def _answer(self, text: str) -> Classification:

@@ -158,6 +158,19 @@ def test_what_was_learned_is_used_from_the_next_call_on_by_every_process_and_its
     assert {one.model for one in two.classify(["p"] * 40)} == {"as made"}
 
 
+def test_a_process_that_dies_once_over_what_is_to_be_learned_costs_no_version(
+    two: PooledClassifier, tmp_path: Path
+) -> None:
+    two.use(f"die-once {tmp_path / 'died'}".encode(), "city-4")
+    assert {one.model.partition(":")[0] for one in two.classify(["p"] * 40)} == {"city-4"}
+
+    with pytest.raises(ValueError, match="2 processes died on what they were to learn"):
+        two.use(b"die", "city-5")
+    assert {one.model.partition(":")[0] for one in two.classify(["p"] * 40)} == {"city-4"}
+
+    two.use(None, "")
+
+
 def test_a_full_queue_makes_callers_wait_and_then_says_so(
     monkeypatch: pytest.MonkeyPatch, wait_until: WaitUntil
 ) -> None:
