@@ -23,7 +23,7 @@ from classifiers.transformer import TransformerClassifier
 from pipeline import lessons as teaching
 from pipeline.deployment import Deployment
 from pipeline.lessons import Lesson, Lessons
-from pipeline.serving import KIND
+from pipeline.serving import KIND, base
 from pipeline.useful import Useful, most_useful
 from store import attention, models
 from store.people import Principal
@@ -190,18 +190,27 @@ def run(deployment: Deployment, *, by: str, ground: Ground | None = None) -> Out
 
 def _offer(session: Session, deployment: Deployment, row: ModelVersionRow, *, by: str) -> None:
     """A version that passed: what the file says is done with it."""
-    if deployment.settings.classifier.promote == "auto":
-        models.promote(session, row, by=by)
-    elif deployment.settings.classifier.promote == "shadow":
-        models.shadow(session, row, by=by)
+    asked = deployment.settings.classifier.promote
+    if asked == "auto" and (again := _taken_back(session, row)) is None:
+        models.promote(session, row, by=by, base=row.base)
+    elif asked == "shadow":
+        models.shadow(session, row, by=by, base=row.base)
     else:
+        but = f"; it learned nothing newer than version {again}, which was taken back" if asked == "auto" else ""
         attention.raise_(
             session,
             kind=KIND,
             ref=WAITING,
-            summary=f"version {row.number} of the classifier is better and waits for your yes: {row.reason}",
+            summary=f"version {row.number} of the classifier is better and waits for your yes: {row.reason}{but}",
             remedy=f"promote it on the page Model, or with `harken learn promote {row.number}`; or let it be",
         )
+
+
+def _taken_back(session: Session, row: ModelVersionRow) -> int | None:
+    """The version that a person took back and that knew of every correction that this one knows of."""
+    before = models.taken_back(session)
+    same = before is not None and before.base == row.base and before.last_correction_id >= row.last_correction_id
+    return before.number if before is not None and same else None
 
 
 def promote(deployment: Deployment, who: Principal, number: int) -> None:
@@ -211,7 +220,7 @@ def promote(deployment: Deployment, who: Principal, number: int) -> None:
         Missing, Conflict: as ``store.models.promote``.
     """
     with deployment.store.writing() as session:
-        models.promote(session, models.version(session, number), by=who.by)
+        models.promote(session, models.version(session, number), by=who.by, base=base())
         attention.settle(session, KIND, WAITING, by=who.by)
 
 
@@ -222,7 +231,7 @@ def shadow(deployment: Deployment, who: Principal, number: int) -> None:
         Missing, Conflict: as ``store.models.shadow``.
     """
     with deployment.store.writing() as session:
-        models.shadow(session, models.version(session, number), by=who.by)
+        models.shadow(session, models.version(session, number), by=who.by, base=base())
         attention.settle(session, KIND, WAITING, by=who.by)
 
 
@@ -238,7 +247,7 @@ def rollback(deployment: Deployment, who: Principal, number: int | None = None) 
     with deployment.store.writing() as session:
         if number is not None and (row := models.version(session, number)).state != "live":
             raise Conflict(f"version {number} does not answer now: it is {row.state}", code="decided")
-        return models.roll_back(session, by=who.by)
+        return models.roll_back(session, by=who.by, base=base())
 
 
 def restore(deployment: Deployment, who: Principal, number: int) -> None:
@@ -248,7 +257,7 @@ def restore(deployment: Deployment, who: Principal, number: int) -> None:
         Missing, Conflict: as ``store.models.roll_back``.
     """
     with deployment.store.writing() as session:
-        models.roll_back(session, by=who.by, to=number)
+        models.roll_back(session, by=who.by, base=base(), to=number)
 
 
 def _learned(lessons: Lessons, ground: Ground) -> Heads:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlmodel import Session
@@ -38,6 +38,7 @@ class Lesson:
     labels: Mapping[str, str]  #: head -> label
     mention_id: int  #: of the first mention that reads so
     groups: Mapping[str, str]  #: language, neighborhood
+    corrected: Mapping[str, int]  #: head -> corrections that say so; what was only let stand is none
 
     @property
     def held_back(self) -> bool:
@@ -77,7 +78,7 @@ def gather(session: Session, deployment: Deployment) -> Lessons:
         teach=tuple(lesson for lesson in taught if not lesson.held_back),
         held_back=tuple(lesson for lesson in taught if lesson.held_back),
         own_services=own_services,
-        corrections=len(corrected) - sum(left_out[why] for why in left_out if why != FROM_X),
+        corrections=sum(sum(lesson.corrected.values()) for lesson in taught),
         let_stand=len(stood),
         left_out=dict(left_out),
         contradictions=tuple(contradictions[:SHOWN]),
@@ -122,7 +123,7 @@ def _label(deployment: Deployment, one: Said, left_out: Counter[str]) -> str | N
 def _lesson(same: Sequence[tuple[Said, str]], left_out: Counter[str], contradictions: list[dict[str, Any]]) -> Lesson:
     """What is to be learned of one text, whoever wrote it how often: copies have one vote."""
     first = min((one.post for one, _ in same), key=lambda post: post.mention_id)
-    labels = {}
+    labels, corrected = {}, {}
     for name in ("intent", "service_code", "sentiment", "urgency"):
         here = [(one, label) for one, label in same if one.field == name]
         spoken = [(one, label) for one, label in here if one.corrected] or here  # who corrects has looked at the field
@@ -133,10 +134,12 @@ def _lesson(same: Sequence[tuple[Said, str]], left_out: Counter[str], contradict
             contradictions.append({"field": name, "mentions": mentions, "values": values})
         elif spoken:
             labels[name] = spoken[0][1]  # the newest: a person may have changed their mind
+            corrected[name] = sum(one.corrected for one, label in spoken if label == labels[name])
     if labels.get("intent", "report") not in SERVICE_INTENTS:
         labels.pop("service_code", None)  # the service head is not asked there
+        corrected.pop("service_code", None)
     groups = {"language": first.language, "neighborhood": first.neighborhood or ""}
-    return Lesson(text=first.text, labels=labels, mention_id=first.mention_id, groups=groups)
+    return Lesson(text=first.text, labels=labels, mention_id=first.mention_id, groups=groups, corrected=corrected)
 
 
 def _own_services(taught: Sequence[Lesson], left_out: Counter[str]) -> tuple[str, ...]:
@@ -149,8 +152,8 @@ def _own_services(taught: Sequence[Lesson], left_out: Counter[str]) -> tuple[str
     for code, lessons in sorted(of_code.items()):
         if len(lessons) >= NEW_SERVICE_FROM and sum(not one.held_back for one in lessons) >= OF_THEM_TAUGHT:
             enough.append(code)
-        else:
-            left_out[TOO_FEW] += len(lessons)
+        elif corrected := sum(one.corrected["service_code"] for one in lessons):
+            left_out[TOO_FEW] += corrected
     return tuple(enough)
 
 
@@ -158,5 +161,8 @@ def _known_only(lesson: Lesson, own_services: Sequence[str]) -> Lesson:
     code = lesson.labels.get("service_code")
     if code is None or code in {*GENERAL_CODES, NO_SERVICE, *own_services}:
         return lesson
-    labels = {name: label for name, label in lesson.labels.items() if name != "service_code"}
-    return Lesson(text=lesson.text, labels=labels, mention_id=lesson.mention_id, groups=lesson.groups)
+    return replace(
+        lesson,
+        labels={name: label for name, label in lesson.labels.items() if name != "service_code"},
+        corrected={name: count for name, count in lesson.corrected.items() if name != "service_code"},
+    )

@@ -101,16 +101,17 @@ def _one_in(session: Session, state: str) -> ModelVersionRow | None:
     return session.exec(query.order_by(col(ModelVersionRow.number).desc())).first()
 
 
-def promote(session: Session, row: ModelVersionRow, *, by: str, reason: str = "") -> None:
-    """Let a version answer from the next batch of posts on.
+def promote(session: Session, row: ModelVersionRow, *, by: str, base: str, reason: str = "") -> None:
+    """Let a version answer from the next batch of posts on. ``base``: the model that reads posts now.
 
     Raises:
-        Conflict: it answers already, or it was refused.
+        Conflict: it answers already, it was refused, or it was learned over another model.
     """
     if row.state == "live":
         raise Conflict(f"version {row.number} is live already", code="decided")
     if row.state == "refused":
         raise Conflict(f"version {row.number} can't be promoted, it was refused: {row.reason}", code="decided")
+    must_fit(row, base)
     before = live(session)
     if before is not None:
         _decide(session, before, "retired", by=by, reason=f"version {row.number} took its place")
@@ -120,18 +121,33 @@ def promote(session: Session, row: ModelVersionRow, *, by: str, reason: str = ""
     _decide(session, row, "live", by=by, reason=reason or row.reason)
 
 
-def roll_back(session: Session, *, by: str, to: int | None = None) -> int:
+def must_fit(row: ModelVersionRow, base: str) -> None:
+    """Check that a version was learned over the model that reads posts now.
+
+    Raises:
+        Conflict: it was learned over another one, and could answer nothing.
+    """
+    if row.base != base:
+        told = f"version {row.number} was learned over the model {row.base}, and {base} reads the posts now"
+        raise Conflict(f"{told}; `harken learn run` learns anew from all corrections", code="decided")
+
+
+def roll_back(session: Session, *, by: str, base: str, to: int | None = None) -> int:
     """Let an earlier version answer again: ``to``, or the one that the live one took the place of; gives its number.
+
+    ``base``: the model that reads posts now. Where the one before was learned over another, the shipped one answers.
 
     Raises:
         Missing: there is no version ``to``.
-        Conflict: the shipped model answers already, or ``to`` never was live.
+        Conflict: the shipped model answers already, ``to`` never was live, or was learned over another model.
     """
     now_live = live(session)
     if to is None:
         if now_live is None:
             raise Conflict("no learned version is live: the model answers as it was shipped", code="decided")
         to = now_live.replaced or SHIPPED
+        if to != SHIPPED and version(session, to).base != base:
+            to = SHIPPED
     if to == SHIPPED:
         if now_live is None:
             raise Conflict("the model answers as it was shipped already", code="decided")
@@ -140,16 +156,27 @@ def roll_back(session: Session, *, by: str, to: int | None = None) -> int:
     row = version(session, to)
     if row.live_from is None:
         raise Conflict(f"version {to} never was live; `harken learn promote {to}` makes it so", code="decided")
-    promote(session, row, by=by, reason=f"rolled back from {'shipped' if now_live is None else now_live.number}")
+    promote(
+        session, row, by=by, base=base, reason=f"rolled back from {'shipped' if now_live is None else now_live.number}"
+    )
     return to
 
 
-def shadow(session: Session, row: ModelVersionRow, *, by: str) -> None:
+def taken_back(session: Session) -> ModelVersionRow | None:
+    """The newest version that answered once and that a person let an earlier one answer instead of, if there is one."""
+    answering = live(session)
+    query = select(ModelVersionRow).options(_FOR_READING).where(col(ModelVersionRow.live_from).is_not(None))
+    later = query.where(col(ModelVersionRow.number) > (answering.number if answering is not None else SHIPPED))
+    return session.exec(later.order_by(col(ModelVersionRow.number).desc())).first()
+
+
+def shadow(session: Session, row: ModelVersionRow, *, by: str, base: str) -> None:
     """Let a version answer beside the live one, without effect; whatever was there before makes room.
 
     Raises:
-        Conflict: it is live, or there already.
+        Conflict: it is live, or there already, or was learned over another model than ``base``, which reads posts now.
     """
+    must_fit(row, base)
     if row.state in {"live", "shadow"}:
         where = "live" if row.state == "live" else "in the shadow already"
         raise Conflict(f"version {row.number} is {where}", code="decided")

@@ -16,11 +16,20 @@ from cli import app
 from pipeline import assess, decide, learning, lessons
 from pipeline.learning import Ground, OwnPosts
 from pipeline.lessons import Lessons
+from pipeline.serving import base
 from store import audit, intake, models
 from store.people import Principal
 from store.refusals import Conflict, Missing
 from store.sight import sight
-from store.tables import AccountRow, AssessmentRow, CorrectionRow, MentionRow, ModelVersionRow, ShadowAnswerRow
+from store.tables import (
+    AccountRow,
+    AssessmentRow,
+    CorrectionRow,
+    MentionRow,
+    ModelVersionRow,
+    RequestProposalRow,
+    ShadowAnswerRow,
+)
 from store.types import now
 from tests.deployments import FACEBOOK, X, principal
 from tests.fakes import said
@@ -127,7 +136,21 @@ def services_by(city: City, model: str) -> Counter[str | None]:
     return Counter(row.service_code for row in city.all(AssessmentRow, AssessmentRow.model == model))
 
 
-def stored(city: City, heads: bytes, *, base: str) -> int:
+def taught(session: Session, mention_ids: Sequence[int]) -> None:
+    """Corrections as a person's form leaves them."""
+    for mention_id in mention_ids:
+        for field, value in (("intent", "report"), ("service_code", "highway_47")):
+            session.add(CorrectionRow(mention_id=mention_id, field=field, value=value, by="ana"))
+    session.flush()
+
+
+def live(city: City) -> int:
+    with city.reading() as session:
+        row = models.live(session)
+        return models.SHIPPED if row is None else row.number
+
+
+def stored(city: City, heads: bytes, *, base: str, last_correction_id: int = 0) -> int:
     """A version that passed; gives its number."""
     with city.writing() as session:
         row = models.add(
@@ -137,7 +160,7 @@ def stored(city: City, heads: bytes, *, base: str) -> int:
             heads=heads,
             figures={},
             corrections=0,
-            last_correction_id=0,
+            last_correction_id=last_correction_id,
             state="candidate",
             reason="for a test",
         )
@@ -242,6 +265,20 @@ def test_what_an_approval_let_stand_is_what_was_read_then_not_what_an_edit_says_
     ]
 
 
+def test_what_was_only_let_stand_is_counted_as_no_correction(open_city: Opened) -> None:
+    city = open_city()
+    for number in (120, 140):
+        city.approve(city.report(f"There is a pothole at {number} Oak Street"))
+    correct(city, tell(city, ["a lovely park"]), intent="praise")
+    with city.writing() as session:  # as a live version that knows the service would have proposed
+        for row in session.exec(select(RequestProposalRow)):
+            row.service_code = "highway_47"
+
+    found = gathered(city)
+
+    assert (found.corrections, found.let_stand > 0, found.left_out) == (1, True, {})
+
+
 def test_posts_of_a_live_x_teach_only_if_the_city_says_so(open_city: Opened) -> None:
     live = {"accounts": {X: {"base_url": "https://api.x.example"}}}
     city = open_city(**live)
@@ -274,6 +311,45 @@ def test_a_version_that_cannot_be_used_is_put_before_people_and_the_one_before_g
 
     assert last_read(city).model == f"{ground.reader.base}+{good}"
     assert city.attention("model") == []
+
+
+def test_a_version_learned_over_another_model_is_let_answer_nowhere(open_city: Opened) -> None:
+    city = open_city()
+    old = stored(city, b"heads", base="harken-before-1")
+    with city.writing() as session:
+        models.promote(session, models.version(session, old), by="test", base="harken-before-1")
+    new = stored(city, b"heads", base=base())
+    learning.promote(city.deployment, city.who, new)
+
+    for let in (learning.promote, learning.shadow, learning.restore):
+        with pytest.raises(Conflict, match=r"learned over the model harken-before-1, and .* reads the posts now"):
+            let(city.deployment, city.who, old)
+
+    assert learning.rollback(city.deployment, city.who) == models.SHIPPED
+
+
+def test_what_a_person_took_back_is_not_promoted_by_itself_until_more_was_corrected(
+    open_city: Opened, ground: Ground
+) -> None:
+    city = open_city(classifier={"promote": "auto"})
+    with city.writing() as session:
+        first, *rest = heard(session, BYPASS)
+        taught(session, rest)
+        known = models.last_correction_id(session)
+    taken_back = stored(city, ground.shipped.to_bytes(), base=ground.reader.base, last_correction_id=known)
+    learning.promote(city.deployment, city.who, taken_back)
+    learning.rollback(city.deployment, city.who)
+
+    held = learning.run(city.deployment, by=learning.BY, ground=ground)
+
+    assert live(city) == models.SHIPPED, held.reason
+    assert "learned nothing newer than version 1, which was taken back" in city.attention("model")[0].summary
+
+    with city.writing() as session:
+        taught(session, [first])
+    better = learning.run(city.deployment, by=learning.BY, ground=ground)
+
+    assert live(city) == better.number, better.reason
 
 
 def test_a_version_in_the_shadow_answers_beside_the_live_one_and_changes_nothing(city: City, ground: Ground) -> None:

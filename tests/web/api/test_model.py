@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.serving import base
 from store import models
 from tests.fakes import ScriptedClassifier
 from tests.web.api.conftest import City
@@ -34,7 +35,7 @@ def test_versions_are_listed_page_by_page_and_moved_by_an_admin(city: City) -> N
             models.add(
                 session,
                 by="learning",
-                base="harken-1",
+                base=base(),
                 heads=b"heads",
                 figures={"held_back": {"won": 3}},
                 corrections=9,

@@ -116,4 +116,4 @@ def versions(city: City) -> None:
                 reason=reason,
             )
             if row.number == 2:
-                models.promote(session, row, by="admin@alderfalls.example")
+                models.promote(session, row, by="admin@alderfalls.example", base=base())
