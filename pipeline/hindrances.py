@@ -15,7 +15,7 @@ from store.tables import AccountRow, ApprovalRow, DraftRow, MentionRow, ReplyRow
 from vocabulary import DraftState, PostNow
 
 PAUSE = timedelta(seconds=2)
-TICKET_PAUSE = timedelta(milliseconds=300)  #: a ticket is usually opened within a second
+TICKET_PAUSE = timedelta(seconds=5)  #: a ticket that is opened wakes its reply, so this is only for what goes wrong
 KEYS_PAUSE = timedelta(minutes=1)
 
 
@@ -75,17 +75,21 @@ def _by_policy(
     policy = policy_of_draft(session, deployment, draft, mention, account)
     if not policy.may_reply:
         return Hindrance(why=policy.reason)
-    if draft.kind != "follow_up" and draft.request_id is not None and _ticket_awaited(session, draft, moment):
-        return Hindrance(why="it waits for its ticket", until=moment + TICKET_PAUSE)
-    return None
+    return _awaiting_ticket(session, draft, moment)
 
 
-def _ticket_awaited(session: Session, draft: DraftRow, moment: datetime) -> bool:
+def _awaiting_ticket(session: Session, draft: DraftRow, moment: datetime) -> Hindrance | None:
     """A reply waits a while for its ticket, then goes with our own reference."""
+    if draft.kind == "follow_up" or draft.request_id is None:
+        return None
     waiting = select(TicketRow).where(
         TicketRow.request_id == draft.request_id, col(TicketRow.state).in_(("pending", "sending", "in_doubt"))
     )
-    return any(row.give_up_reply_wait_at is None or row.give_up_reply_wait_at > moment for row in session.exec(waiting))
+    gives_up = [row.give_up_reply_wait_at for row in session.exec(waiting)]
+    if not any(at is None or at > moment for at in gives_up):
+        return None
+    until = min([moment + TICKET_PAUSE, *(at for at in gives_up if at is not None and at > moment)])
+    return Hindrance(why="it waits for its ticket", until=until)
 
 
 def _approved_at(session: Session, draft: DraftRow) -> datetime:

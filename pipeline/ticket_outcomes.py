@@ -7,7 +7,7 @@ import logging
 from sqlmodel import Session, col, select
 
 from store import attention, audit, clock, facts, requests, work
-from store.tables import DraftRow, MentionRow, RequestMentionRow, ServiceRequestRow, TicketRow
+from store.tables import DraftRow, MentionRow, ReplyRow, RequestMentionRow, ServiceRequestRow, TicketRow
 from store.work import Claim
 from vocabulary import DraftState, Ticket, TicketStatus
 
@@ -38,6 +38,18 @@ def opened(session: Session, row: TicketRow, ticket: Ticket) -> None:
         draft.state = DraftState.SENT
         session.add(draft)
     _mentions_filed(session, row.request_id)
+    _wake_replies(session, row.request_id)
+
+
+def _wake_replies(session: Session, request_id: int) -> None:
+    """What waits for the ticket need wait no longer: it looks by itself only now and then."""
+    waiting = (
+        select(ReplyRow)
+        .join(DraftRow, col(DraftRow.id) == col(ReplyRow.draft_id))
+        .where(DraftRow.request_id == request_id, ReplyRow.state == "approved")
+    )
+    for reply in session.exec(waiting).all():
+        work.put(session, "reply", reply.id, lane=f"account:{reply.account_id}")
 
 
 def _tell_if_doubled(session: Session, row: TicketRow, ticket: Ticket) -> None:
@@ -88,6 +100,7 @@ def fail(session: Session, claim: Claim, row: TicketRow) -> None:
     work.finish(session, [claim])
     requests.event(session, row.request_id, "ticket_failed", by="system", detail=row.error or "")
     audit.append(session, by="system", action="ticket.failed", subject=f"ticket:{row.id}")
+    _wake_replies(session, row.request_id)
     request = session.get_one(ServiceRequestRow, row.request_id)
     attention.raise_(
         session,

@@ -29,6 +29,9 @@ from vocabulary import ApprovedReply, Offers, OwnPost, PostNow, SentReply, Visib
 MAX_LENGTH = 280
 CLOCKS_DIFFER = timedelta(minutes=5)  #: X's and ours, at most
 
+#: To tell a reply by; no post that it refers to comes along, for which X would bill us.
+OWN_FIELDS = ["conversation_id", "created_at", "note_tweet", "referenced_tweets"]
+
 OFFERS = Offers(left="a post that X lists in our timeline later than both readings")
 
 REFERENCE = re.compile(r"\b[A-Z]{1,4}-[A-Z0-9]{6,}\b")
@@ -125,7 +128,7 @@ class XResponder(Responder):
                         pagination_token=token,
                         max_results=100,
                         user_auth=self._account.reads_as_user,
-                        **x_posts.FIELDS,
+                        tweet_fields=OWN_FIELDS,
                     )
                 )
             if "data" not in body and "meta" not in body:

@@ -14,11 +14,10 @@ RESTORED = "restored"
 
 def kill_switch(session: Session, *, platform: str, account: str) -> str | None:
     """The scope of a switch that stops this account now; read inside the transaction that begins to send."""
-    for scope in ("all", f"platform:{platform}", f"account:{account}"):
-        row = session.get(SettingRow, f"kill_switch.{scope}")
-        if row is not None and row.value.get("on"):
-            return scope
-    return None
+    scopes = ("all", f"platform:{platform}", f"account:{account}")
+    asked = select(SettingRow).where(col(SettingRow.key).in_([f"kill_switch.{scope}" for scope in scopes]))
+    on = {row.key for row in session.exec(asked) if row.value.get("on")}
+    return next((scope for scope in scopes if f"kill_switch.{scope}" in on), None)
 
 
 def set_kill_switch(session: Session, *, scope: str, on: bool, reason: str, by: str) -> None:

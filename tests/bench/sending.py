@@ -80,6 +80,7 @@ def _changes(port: int, url: str | None) -> dict[str, Any]:
         "approval": {"undo_for": "PT1S"},
         "sending": {"settle": "PT90S"},
         "alarms": {"to": []},
+        "classifier": {"kind": "keywords"},  # nothing is read meanwhile
         "accounts": {X: {"poll_every": "PT1M"}},
         **({"store": {"url": url}} if url else {}),
     }
@@ -115,7 +116,7 @@ def _status(port: int, path: str) -> int:
 def _prepared(city: Deployment, ctl: Control) -> tuple[str, str, list[tuple[int, int, int]]]:
     """An approver's key and session, and as many drafts as are to be approved: id, version, conversation."""
     told = [
-        {"platform": "x", "author": f"bench{n}", "text": f"@alderfalls there is a pothole at {n} Oak Street"}
+        {"platform": "x", "author": f"bench{n}", "text": f"@alderfalls there is a pothole at {100 + 9 * n} Oak Street"}
         for n in range(APPROVALS)
     ]
     ctl.load(told)

@@ -24,7 +24,7 @@ from store.tables import (
     TicketRow,
     WorkRow,
 )
-from tests.chaos.town import MOVES, Approved, Noted
+from tests.chaos.town import MOVES, Approved, Noted, lost
 
 REFERENCE = re.compile(r"\[Ref ([A-Z]{1,4}-[A-Z0-9]{6,})\]")
 BEFORE_A_PERSON = frozenset({"pending", "held", "failed", "manual", "expired"})
@@ -57,18 +57,13 @@ def judge(city: Deployment, ctl: Control, noted: Noted) -> Verdict:
 
 
 def _mentions(session: Session, ctl: Control, verdict: Verdict) -> None:
-    ours = {one["id"] for part in ctl.call("GET", "/accounts").values() for one in part}
-    there = [
-        one
-        for one in ctl.posts(limit=100_000)
-        if not one["by_city"] and one["author_id"] not in ours and not one["author"].startswith("naive")
-    ]
-    heard = set(session.exec(select(MentionRevisionRow.post_id)))
-    lost = [one["id"] for one in there if one["id"] not in heard]
+    missing, there = lost(session, ctl)
     gaps = session.exec(select(GapRow).where(col(GapRow.from_at).is_not(None))).all()
-    verdict.counted |= {"mentions": len(there), "mentions lost": len(lost), "gap rows": len(gaps)}
-    if lost:
-        verdict.wrong.append(f"{len(lost)} mentions were never stored, the first {lost[:5]}; gap rows: {len(gaps)}")
+    verdict.counted |= {"mentions": there, "mentions lost": len(missing), "gap rows": len(gaps)}
+    if missing:
+        verdict.wrong.append(
+            f"{len(missing)} mentions were never stored, the first {missing[:5]}; gap rows: {len(gaps)}"
+        )
 
 
 def _replies(session: Session, ctl: Control, verdict: Verdict) -> Counter[int]:

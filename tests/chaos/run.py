@@ -346,9 +346,8 @@ class Run:
         """Good weather, nobody dies, until nothing moves any more."""
         self._calm = True
         self.ctl.clear_faults()
-        for slot in self.slots:  # those that were born to die
-            if slot.pid:
-                self._kill(slot, "at random")
+        for slot in filter(lambda slot: slot.pid, self.slots):  # those that were born to die
+            self._kill(slot, "at random")
         last: dict[str, int] = {"unknown": 0}
         since, told = time.monotonic(), 0.0
         while time.monotonic() - since < DRAIN_WITHIN:
@@ -362,9 +361,19 @@ class Run:
                     told = since
                     self.wanted.say(f"{self.tally.seconds:.0f} s: still {moves or 'nothing'}")
             elif moves.keys() <= GIVEN_UP and time.monotonic() - since > QUIET:
+                if not self._all_heard():
+                    continue
                 if not self._tidied():
                     break
                 since = time.monotonic()
+
+    def _all_heard(self) -> bool:
+        """Asked at the sandbox, once a while: `unheard` counts only, and posts come in that were not fed."""
+        with suppress(*TROUBLES):
+            if not self.town.not_heard():
+                return True
+        time.sleep(QUIET)
+        return False
 
     def _tidied(self) -> bool:
         """Whether staff tried anything again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -19,7 +19,16 @@ from pipeline.deployment import Deployment, account_row
 from pipeline.listen import listen
 from sandbox.running import Control, Refused
 from store import intake, people
-from store.tables import AttentionRow, ContentRow, DraftRow, MentionRow, ReplyRow, TicketRow, WorkRow
+from store.tables import (
+    AttentionRow,
+    ContentRow,
+    DraftRow,
+    MentionRevisionRow,
+    MentionRow,
+    ReplyRow,
+    TicketRow,
+    WorkRow,
+)
 from store.types import now
 from tests.deployments import X
 from vocabulary import Mention, Page, Range
@@ -242,16 +251,18 @@ class Town:
     # once or thrice in a run
 
     def _now_and_then(self) -> None:
-        for share in self._size.often:
-            self._once(f"switch {share}", share, self._pull_the_switch)
-            self._once(f"same page {share}", share - 0.1, self._same_page_at_once)
-            self._once(f"clock {share}", share, lambda: self._ctl.clock(shift=600.0))
-            self._once(f"clock back {share}", share + 0.1, lambda: self._ctl.clock(shift=-20.0))
+        for name, share, act in self._rare():
+            if self.progress >= share and name not in self.noted.marks:
+                act()
+                self.noted.marks.append(name)
 
-    def _once(self, name: str, share: float, act: Any) -> None:
-        if self.progress >= share and name not in self.noted.marks:
-            act()
-            self.noted.marks.append(name)
+    def _rare(self) -> Iterator[tuple[str, float, Callable[[], object]]]:
+        """Each thing's name, after what share of the run it happens, and itself."""
+        for share in self._size.often:
+            yield f"switch {share}", share, self._pull_the_switch
+            yield f"same page {share}", share - 0.1, self._same_page_at_once
+            yield f"clock {share}", share, lambda: self._ctl.clock(shift=600.0)
+            yield f"clock back {share}", share + 0.1, lambda: self._ctl.clock(shift=-20.0)
 
     def _pull_the_switch(self) -> None:
         """Stop all sending while replies wait; what still goes out was in flight."""
@@ -323,7 +334,26 @@ class Town:
         left = self._left()
         waiting = {"ticket" if "pothole" in text else "reply" for _, _, text in self._waiting()}
         to_come = {f"{kind} to approve": left[kind] for kind in waiting if left[kind] > 0}
+        if rare := sum(name not in self.noted.marks for name, _, _ in self._rare()):
+            to_come["things to befall it"] = rare
         return moving | to_come
+
+    def not_heard(self) -> list[str]:
+        """The ids of posts that stand at the sandbox, and are nowhere in the store."""
+        with self._city.store.reading() as session:
+            return lost(session, self._ctl)[0]
+
+
+def lost(session: Session, ctl: Control) -> tuple[list[str], int]:
+    """The ids of residents' posts that stand at the sandbox and were never stored; and how many stand there."""
+    ours = {one["id"] for part in ctl.call("GET", "/accounts").values() for one in part}
+    there = [
+        one["id"]
+        for one in ctl.posts(limit=100_000)
+        if not one["by_city"] and one["author_id"] not in ours and not one["author"].startswith("naive")
+    ]
+    heard = set(session.exec(select(MentionRevisionRow.post_id)))
+    return [post for post in there if post not in heard], len(there)
 
 
 def _counted(session: Session) -> Iterator[tuple[str, int]]:
