@@ -197,29 +197,28 @@ def _fill(home: Path, port: int) -> None:
             if post.get("in_reply_to"):
                 row["in_reply_to"] = ids[post["in_reply_to"]]
             ids[post["id"]] = client.post("/_ctl/posts", json=row).raise_for_status().json()["id"]
-    deployment = opened(home / "harken.toml", migrating=True)
-    for platform, account in (("x", "city_hall_x"), ("facebook", "city_hall_facebook")):
-        lines = (DATA / "history.jsonl").read_text(encoding="utf-8").splitlines()
-        part = home / f"history.{platform}.jsonl"
-        part.write_text("\n".join(line for line in lines if json.loads(line)["platform"] == platform), encoding="utf-8")
-        import_file(deployment, part, platform=platform, account=account)
-        part.unlink()
-    deployment.store.close()
+    with opened(home / "harken.toml", migrating=True) as deployment:
+        for platform, account in (("x", "city_hall_x"), ("facebook", "city_hall_facebook")):
+            lines = (DATA / "history.jsonl").read_text(encoding="utf-8").splitlines()
+            part = home / f"history.{platform}.jsonl"
+            part.write_text(
+                "\n".join(line for line in lines if json.loads(line)["platform"] == platform), encoding="utf-8"
+            )
+            import_file(deployment, part, platform=platform, account=account)
+            part.unlink()
 
 
 def _know_people(home: Path, password: str) -> None:
     from cli.people import known_or_new
     from store import passwords, people, sign_in
 
-    deployment = opened(home / "harken.toml", migrating=True)
-    with deployment.store.writing() as session:
+    with opened(home / "harken.toml", migrating=True) as deployment, deployment.store.writing() as session:
         for email, roles in ((EMAIL, ("approver", "admin")), (SECOND, ("approver",))):
             row = known_or_new(session, email, by="demo")
             for role in roles:
                 people.grant(session, row, role, by="demo")
             if row.password_hash is None:
                 sign_in.set_password(session, row, passwords.hashed(password), by="demo")
-    deployment.store.close()
 
 
 def _run(home: Path, port: int, password: str) -> None:

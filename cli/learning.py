@@ -34,11 +34,11 @@ def run(config: Config = DEFAULT) -> None:
     """Learn from all corrections now, and judge what came of it; takes under a minute. Exit 1 if no version passed."""
     from pipeline import learning
 
-    deployment = opened(config)
-    try:
-        outcome = learning.run(deployment, by=BY)
-    except (OSError, ValueError) as err:
-        raise ConfigError(f"nothing can be learned: {err}") from err
+    with opened(config) as deployment:
+        try:
+            outcome = learning.run(deployment, by=BY)
+        except (OSError, ValueError) as err:
+            raise ConfigError(f"nothing can be learned: {err}") from err
     lessons = outcome.lessons
     typer.echo(
         f"{len(lessons.teach)} posts taught and {len(lessons.held_back)} were held back"
@@ -62,7 +62,7 @@ def list_versions(config: Config = DEFAULT) -> None:
     """Every version, the newest first, and which one answers."""
     from store import models
 
-    with opened(config).store.reading() as session:
+    with opened(config) as deployment, deployment.store.reading() as session:
         rows = models.versions(session)
         for row in rows:
             typer.echo(
@@ -76,7 +76,7 @@ def show(number: Number, config: Config = DEFAULT) -> None:
     """What a version learned from, and what the gate measured."""
     from store import models
 
-    with opened(config).store.reading() as session:
+    with opened(config) as deployment, deployment.store.reading() as session:
         row = models.version(session, number)
         agreement = models.agreement(session, row.id)
     _show(row)
@@ -88,7 +88,8 @@ def promote(number: Number, config: Config = DEFAULT) -> None:
     """Let a version answer; a running Harken takes it up with its next posts."""
     from pipeline import learning
 
-    learning.promote(opened(config), _who(), number)
+    with opened(config) as deployment:
+        learning.promote(deployment, _who(), number)
     typer.echo(f"version {number} answers from the next posts on; undo it with: harken learn rollback")
 
 
@@ -101,11 +102,11 @@ def rollback(
     """Let what answered before answer again, or an earlier version."""
     from pipeline import learning
 
-    deployment = opened(config)
-    if number is None:
-        number = learning.rollback(deployment, _who())
-    else:
-        learning.restore(deployment, _who(), number)
+    with opened(config) as deployment:
+        if number is None:
+            number = learning.rollback(deployment, _who())
+        else:
+            learning.restore(deployment, _who(), number)
     answering = f"version {number}" if number else "the model as it was shipped"
     typer.echo(f"{answering} answers from the next posts on")
 
@@ -114,7 +115,8 @@ def shadow(number: Number, config: Config = DEFAULT) -> None:
     """Let a version answer beside the live one, without effect; `learn show` tells how far they agree."""
     from pipeline import learning
 
-    learning.shadow(opened(config), _who(), number)
+    with opened(config) as deployment:
+        learning.shadow(deployment, _who(), number)
     typer.echo(f"version {number} answers in the shadow from the next posts on")
 
 

@@ -28,11 +28,13 @@ def poll(
     """One complete listening round over the accounts and the CRM's status changes; exit 1 if any failed."""
     from pipeline import rounds
 
-    deployment = opened(config)
-    for name in accounts or []:
-        if name not in deployment.accounts():
-            raise ConfigError(f"{config}: there is no account {name!r}; there is {', '.join(deployment.accounts())}")
-    heard = rounds.poll(deployment, accounts or None)
+    with opened(config) as deployment:
+        for name in accounts or []:
+            if name not in deployment.accounts():
+                raise ConfigError(
+                    f"{config}: there is no account {name!r}; there is {', '.join(deployment.accounts())}"
+                )
+        heard = rounds.poll(deployment, accounts or None)
     for one in heard:
         if as_json:
             typer.echo(json.dumps(asdict(one)))
@@ -48,10 +50,10 @@ def process(config: Config = DEFAULT) -> None:
     from pipeline import rounds
     from scheduler import count_all
 
-    deployment = opened(config)
-    deployment.check_adapters()
-    done = rounds.process_all(deployment)
-    count_all(deployment)
+    with opened(config) as deployment:
+        deployment.check_adapters()
+        done = rounds.process_all(deployment)
+        count_all(deployment)
     typer.echo(f"{done} steps done, nothing more is due")
 
 
@@ -66,9 +68,9 @@ def import_posts(
     from pipeline.importing import import_file
     from scheduler import count_all
 
-    deployment = opened(config)
-    outcome = import_file(deployment, file, platform=platform, account=account, answerable=answerable)
-    count_all(deployment)
+    with opened(config) as deployment:
+        outcome = import_file(deployment, file, platform=platform, account=account, answerable=answerable)
+        count_all(deployment)
     typer.echo(f"{outcome.read} read, {outcome.new} new, {len(outcome.faults)} could not be read")
     for fault in outcome.faults:
         typer.echo(f"{file}: {fault}", err=True)

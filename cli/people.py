@@ -46,9 +46,8 @@ def add(
     """Add a person, or another role to one; prints a one-time sign-in link as the last line."""
     from store import passwords, people, sign_in
 
-    deployment = opened(config)
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
-    with deployment.store.writing() as session:
+    with opened(config) as deployment, deployment.store.writing() as session:
         row = known_or_new(session, email, name=name)
         people.grant(session, row, role, by=BY, account=account, department=department)
         if password is not None:
@@ -83,7 +82,7 @@ def list_staff(config: Config = DEFAULT) -> None:
     from store import people
     from store.tables import AccountRow
 
-    with opened(config).store.reading() as session:
+    with opened(config) as deployment, deployment.store.reading() as session:
         accounts = {row.id: row.name for row in session.exec(select(AccountRow))}
         for row, grants in people.everybody(session):
             state = f"disabled {row.disabled_at:%Y-%m-%d}" if row.disabled_at else "active"
@@ -103,8 +102,7 @@ def disable(email: Annotated[str, typer.Argument()], config: Config = DEFAULT) -
     """End a person's sign-ins, owned tokens and claims. The person stays in the records."""
     from store import people
 
-    deployment = opened(config)
-    with deployment.store.writing() as session:
+    with opened(config) as deployment, deployment.store.writing() as session:
         people.disable(session, people.staff(session, email), by=BY)
     typer.echo(f"{email} is disabled")
 
@@ -118,9 +116,8 @@ def create_token(
     """Make an API token; it stands alone on the last line and is never shown again."""
     from store import people
 
-    deployment = opened(config)
     if not name.strip():
         raise ConfigError("--name: say what the token is for")
-    with deployment.store.writing() as session:
+    with opened(config) as deployment, deployment.store.writing() as session:
         behind = people.staff(session, owner) if owner else None
         typer.echo(people.create_token(session, name, role, by=BY, owner=behind))

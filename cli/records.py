@@ -38,13 +38,12 @@ def verify_audit(
     """Hold the audit log against itself and its checkpoints; exit 1 and the first bad entry if it does not hold."""
     from pipeline import records
 
-    deployment = opened(config)
-    own = records.checkpoints_of(deployment.settings)
-    proof = records.prove(deployment.store, own, file=against, public=public_key)
-    if checkpoint and proof.holds:
-        records.checkpoint(deployment)
-        proof = records.prove(deployment.store, own)
-    deployment.close()
+    with opened(config) as deployment:
+        own = records.checkpoints_of(deployment.settings)
+        proof = records.prove(deployment.store, own, file=against, public=public_key)
+        if checkpoint and proof.holds:
+            records.checkpoint(deployment)
+            proof = records.prove(deployment.store, own)
     if as_json:
         typer.echo(json.dumps(_as_json(proof)))
     elif proof.holds:
@@ -65,17 +64,14 @@ def backup(
     from store import backup as backups
     from store.checkpoints import BadCheckpoints, BrokenLog
 
-    deployment = opened(config)
     hindered = None
-    try:
-        records.checkpoint(deployment)
-    except (BrokenLog, BadCheckpoints) as err:
-        hindered = str(err)
-    try:
+    with opened(config) as deployment:
+        try:
+            records.checkpoint(deployment)
+        except (BrokenLog, BadCheckpoints) as err:
+            hindered = str(err)
         made = backups.make(deployment.store, file, records.checkpoints_of(deployment.settings))
         records.note_backup(deployment, made, by=BY)
-    finally:
-        deployment.close()
     fault = made.log_fault or hindered
     if as_json:
         typer.echo(json.dumps({"file": str(file), **asdict(made), "backup": made.hash, "fault": fault}))

@@ -108,9 +108,8 @@ def _tell_when_started(server: Any, ready: threading.Event) -> None:
 def web(config: Config = DEFAULT) -> None:
     """The pages and the API alone; refuses an old schema."""
     log_to_stderr()
-    deployment = opened(config)
-    _serve(deployment)
-    deployment.close()
+    with opened(config) as deployment:
+        _serve(deployment)
 
 
 def worker(config: Config = DEFAULT) -> None:
@@ -161,5 +160,5 @@ def upgrade(config: Config = DEFAULT) -> None:
     """Bring the database to this version's schema."""
     from store import migrate
 
-    deployment = opened(config, migrating=True)
-    typer.echo(f"schema {migrate.current(deployment.store)}")
+    with opened(config, migrating=True) as deployment:
+        typer.echo(f"schema {migrate.current(deployment.store)}")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from sqlmodel import Session, select
 
@@ -58,6 +58,12 @@ class Deployment:
         self.side_by_side = 4  #: calls to platforms and the CRM at once
         self._listeners: dict[str, Listener] = {}
         self.responders: dict[str, Responder] = {}  #: those that were needed so far, by account
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def accounts(self) -> Mapping[str, Account]:
         """The accounts of the file, by name."""
@@ -167,7 +173,7 @@ class Deployment:
             )
 
     def close(self) -> None:
-        """Close the store, and end the classifier's processes where there are any."""
+        """Close the store, and end the classifier's processes where there are any. May be called twice."""
         classifier = self.__dict__.get("classifier")  # asked as a property, it would be made
         if isinstance(classifier, PooledClassifier):
             classifier.close()
@@ -201,11 +207,15 @@ def open_deployment(config: Path, *, migrating: bool = False) -> Deployment:
         ConfigError: anything that a person must mend first.
     """
     deployment = Deployment(load(config))
-    if migrating:
-        migrate.upgrade(deployment.store)
-    migrate.check(deployment.store)
-    with deployment.store.writing() as session:
-        _know_accounts(session, deployment)
+    try:
+        if migrating:
+            migrate.upgrade(deployment.store)
+        migrate.check(deployment.store)
+        with deployment.store.writing() as session:
+            _know_accounts(session, deployment)
+    except BaseException:
+        deployment.close()
+        raise
     return deployment
 
 
