@@ -155,6 +155,7 @@ def _as_json(proof: Proof) -> dict[str, Any]:
         "head": verdict.head,
         "first_bad": verdict.first_bad,
         "why": verdict.why or None,
+        "guards_missing": list(proof.guards_missing),
         "checkpoints": {
             "file": str(proof.file),
             "key": proof.key,

@@ -30,6 +30,7 @@ class Proof:
     seen: Seen
     file: Path  #: of the checkpoints
     key: str | None  #: the fingerprint of the key that they are signed with; None: there is none yet
+    guards_missing: tuple[str, ...] = ()  #: triggers of the log that are gone or off
 
     @property
     def holds(self) -> bool:
@@ -48,6 +49,11 @@ class Proof:
             found.append(f"{self.file}, line {self.seen.bad_line} is bad: {self.seen.why}")
         elif self.seen.bad_line is not None:
             found.append(self.seen.why)
+        if self.guards_missing:
+            found.append(
+                f"nothing keeps the log from being changed: its triggers {', '.join(self.guards_missing)} were"
+                " dropped or switched off; compare it with a backup, and restore that into an empty database"
+            )
         return tuple(found)
 
 
@@ -77,7 +83,8 @@ def prove(store: Store, own: Checkpoints, *, file: Path | None = None, public: P
         seen = Seen(bad_line=0, why=str(err))
     with store.reading() as session:
         verdict = audit.verify(session, marks=seen.marks)
-    return Proof(verdict=verdict, seen=seen, file=held.file, key=key)
+        missing = tuple(audit.guards_missing(session))
+    return Proof(verdict=verdict, seen=seen, file=held.file, key=key, guards_missing=missing)
 
 
 def checkpoint(deployment: Deployment) -> Checkpoint:

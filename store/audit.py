@@ -133,6 +133,23 @@ _AS_IT_STANDS = {
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d\.\d{6})")
 
 
+#: The triggers that let the log only grow, of the migrations; and where each database says which of them are on.
+GUARDS = {
+    "sqlite": {"audit_no_update", "audit_no_delete", "audit_only_at_the_end"},
+    "postgresql": {"audit_no_change", "audit_no_truncate", "audit_only_at_the_end"},
+}
+_ON = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'",
+    "postgresql": "SELECT tgname FROM pg_trigger WHERE tgrelid = 'audit'::regclass AND tgenabled IN ('O', 'A')",
+}
+
+
+def guards_missing(session: Session) -> list[str]:
+    """The triggers of the log that somebody dropped or switched off: from then on nothing refused a change."""
+    kind = session.get_bind().dialect.name
+    return sorted(GUARDS[kind] - set(session.connection().scalars(text(_ON[kind]))))
+
+
 def _links(session: Session, *, after: int | None) -> Iterator[tuple[int, list[str | None]]]:
     """The number of each entry, in order, and its columns; None stands for what is no text."""
     connection = session.connection()

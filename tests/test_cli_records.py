@@ -43,10 +43,14 @@ def harken(home: Path) -> Harken:
 
 
 def tamper(home: Path, statement: str) -> None:
+    """As somebody could who owns the database, and covers the traces."""
     with sqlite3.connect(home / "harken.db") as connection:
-        for (trigger,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            connection.execute(f"DROP TRIGGER {trigger}")
+        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            connection.execute(f"DROP TRIGGER {name}")
         connection.execute(statement)
+        for _, made in triggers:
+            connection.execute(made)
     connection.close()
 
 

@@ -14,6 +14,7 @@ from pipeline.deployment import Deployment, open_deployment
 from store import audit
 from store.tables import AttentionRow
 from tests.deployments import written
+from tests.fixtures.stores import execute
 from tests.fixtures.stores import execute_unchecked as tamper
 
 
@@ -78,3 +79,17 @@ def test_a_log_that_does_not_hold_is_put_before_people(held: Deployment) -> None
     tamper(held.store, "UPDATE audit SET action = 'draft.approved' WHERE seq = 2")
     records.checkpoint_if_due(held)
     assert put_before_people(held) == []
+
+
+def test_a_log_that_nothing_guards_any_more_is_told_though_every_entry_holds(held: Deployment) -> None:
+    decide(held)
+    own = records.checkpoints_of(held.settings)
+    assert records.prove(held.store, own).holds
+
+    gone = "audit_no_delete" if held.store.is_sqlite else "audit_no_truncate"
+    execute(held.store, f"DROP TRIGGER {gone}" if held.store.is_sqlite else f"ALTER TABLE audit DISABLE TRIGGER {gone}")
+
+    proof = records.prove(held.store, own)
+    assert proof.verdict.holds
+    assert proof.guards_missing == (gone,)
+    assert proof.faults[0].startswith(f"nothing keeps the log from being changed: its triggers {gone} were dropped")
