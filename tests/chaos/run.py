@@ -286,7 +286,8 @@ class Run:
                 self.tally.events["database restarted"] += 1
             if self._once(f"full {share}", share + 0.05, progress):
                 self._run_full()
-            if self._once(f"second {share}", share, progress):
+            may = self.wanted.store == "sqlite" and any(slot.up for slot in self.slots)
+            if may and self._once(f"second {share}", share, progress):
                 self._second_worker()
 
     def _once(self, name: str, share: float, progress: float) -> bool:
@@ -320,9 +321,7 @@ class Run:
             self.tally.events["database restarted after the full disk"] += 1
 
     def _second_worker(self) -> None:
-        """One more than there should be: refused on SQLite, one among equals on PostgreSQL."""
-        if self.wanted.store != "sqlite" or not any(slot.up for slot in self.slots):
-            return
+        """One more than there should be on SQLite; on PostgreSQL it would be one among equals."""
         pid = self.nest.start("work", self.config)
         until = time.monotonic() + 30
         while time.monotonic() < until:
