@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from classifiers import corpus, transformer
+from classifiers import corpus, odds, transformer
 from classifiers.corpus import Example
 from classifiers.emergency import find_emergency
 from classifiers.model_folder import Expected, ExpectedLane, Head, ModelConfig, write_config
@@ -21,6 +21,9 @@ from vocabulary import Intent, Urgency
 WANTED_PRECISION = 0.9
 #: Where a mistake is seen by all: thanks for a grievance that was sarcastic are worse than no answer.
 WANTED_OF_LABEL: Mapping[str, float] = {Intent.PRAISE: 0.97}
+TEMPERATURES_TRIED = np.geomspace(0.4, 4.0, 60)
+BENDS_TRIED = tuple(round(1 + step / 10, 1) for step in range(11))
+ENOUGH_TO_BEND = 300  #: posts; fewer would bend by chance
 FEW = 20  #: answers; from fewer no band can be read, and only very sure ones go unchecked
 SURE_IN_ANY_CASE = 0.9
 FOLDS = 5
@@ -45,11 +48,14 @@ class Answers:
     logits: Logits  #: Shape: (posts, labels)
     wanted: Labels  #: Shape: (posts,)
 
-    def probabilities(self, temperature: float) -> Logits:
+    def probabilities(self, temperature: float, bend: float = 1.0) -> Logits:
         """Shape: as the logits; each row sums to 1."""
-        scaled = self.logits / temperature
-        odds = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+        return odds.probabilities(self.logits, temperature, bend)
+
+    def loss(self, temperature: float, bend: float = 1.0) -> float:
+        """How unlikely the right labels are found, in nats a post."""
+        likely = self.probabilities(temperature, bend)[np.arange(len(self.wanted)), self.wanted]
+        return float(-np.log(likely + 1e-12).mean())
 
 
 def calibrate(folder: Path, data: Path, exclude_terms: frozenset[str] = frozenset()) -> None:
@@ -62,16 +68,17 @@ def calibrated(classifier: transformer.TransformerClassifier, examples: Sequence
     """The model's config with temperatures and thresholds set on the examples, which it must not have learned from."""
     answers = ask(classifier, examples)
     heads = {name: _calibrated(head, answers[name]) for name, head in classifier.config.heads.items()}
-    emergency, lane = _lane(lane_posts(classifier, examples, heads["urgency"].temperature))
+    emergency, lane = _lane(lane_posts(classifier, examples, heads["urgency"]))
     return replace(classifier.config, heads=heads, emergency=emergency, lane=lane)
 
 
 def _calibrated(head: Head, answers: Answers) -> Head:
-    temperature = round(best_temperature(answers), 3)
-    probabilities = answers.probabilities(temperature)
+    temperature, bend = best_scale(answers)
+    probabilities = answers.probabilities(temperature, bend)
     return replace(
         head,
         temperature=temperature,
+        bend=bend,
         please_check=label_bands(probabilities, answers.wanted, head.labels),
         expected=expected_of(probabilities, answers.wanted, head.labels),
     )
@@ -98,17 +105,20 @@ def read_logits(classifier: transformer.TransformerClassifier, texts: Sequence[s
     }
 
 
-def best_temperature(answers: Answers) -> float:
+def best_temperature(answers: Answers, bend: float = 1.0) -> float:
     """The one number that makes the right labels most likely when the logits are divided by it (Guo et al. 2017)."""
     if not len(answers.wanted):
         return 1.0
-    rows = np.arange(len(answers.wanted))
+    return min((float(step) for step in TEMPERATURES_TRIED), key=lambda step: answers.loss(step, bend))
 
-    def loss(temperature: float) -> float:
-        likely = answers.probabilities(temperature)[rows, answers.wanted]
-        return float(-np.log(likely + 1e-12).mean())
 
-    return min((float(step) for step in np.geomspace(0.4, 4.0, 60)), key=loss)
+def best_scale(answers: Answers) -> tuple[float, float]:
+    """The temperature and the bend under which the right labels are most likely."""
+    temperature = round(best_temperature(answers), 3)
+    if len(answers.wanted) < ENOUGH_TO_BEND:
+        return temperature, 1.0
+    bend = min(BENDS_TRIED, key=lambda step: answers.loss(best_temperature(answers, step), step))
+    return round(best_temperature(answers, bend), 3), bend
 
 
 def best_shifts(
@@ -209,15 +219,12 @@ class LanePosts:
         )
 
 
-def lane_posts(
-    classifier: transformer.TransformerClassifier, examples: Sequence[Example], temperature: float
-) -> LanePosts:
+def lane_posts(classifier: transformer.TransformerClassifier, examples: Sequence[Example], urgency: Head) -> LanePosts:
     """What the model and the words say of the emergencies among the examples, and of the others."""
     kept = [one for one in examples if one.folder in REAL or "urgency" in one.labels]
-    labels = classifier.config.heads["urgency"].labels
     logits = read_logits(classifier, [example.text for example in kept])["urgency"]
     answers = Answers(logits=logits, wanted=np.zeros(len(kept), dtype=np.intp))
-    likely = answers.probabilities(temperature)[:, labels.index(Urgency.EMERGENCY)]
+    likely = answers.probabilities(urgency.temperature, urgency.bend)[:, urgency.labels.index(Urgency.EMERGENCY)]
     danger = np.array([example.labels.get("urgency") == Urgency.EMERGENCY for example in kept], dtype=np.bool_)
     real = np.array([example.folder in REAL for example in kept], dtype=np.bool_)
     own = np.array([example.folder == "own" for example in kept], dtype=np.bool_)

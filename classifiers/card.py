@@ -233,7 +233,14 @@ def _config_table(config: ModelConfig) -> str:
             one = head.expected.get(label)
             told = (f"{one.precision:.2f}", f"{one.recall:.2f}", f"{one.passed:.0%}", str(one.posts)) if one else ()
             rows.append((label, f"{confidence:.2f}", *told, *("–",) * (4 - len(told))))
-        header = (f"{name} (temperature {head.temperature:.2f})", "from", "precision", "recall", "passed", "posts")
+        header = (
+            f"{name} (temperature {head.temperature:.2f}, bend {head.bend:.1f})",
+            "from",
+            "precision",
+            "recall",
+            "passed",
+            "posts",
+        )
         tables.append(_table(header, rows))
     return "\n\n".join(tables)
 

@@ -333,6 +333,36 @@ _RECIPE = (
             "civic noise": 0.1,
         },
     ),
+    _Planned(
+        rate=4e-5,
+        after=(5,),
+        all_moods=True,
+        calm=True,
+        shares={
+            "intents": 1,
+            "own": 2,
+            "read": 1,
+            "requests311": 1,
+            "sentiment": 0.6,
+            "sentiment_es": 0.6,
+            "civic noise": 0.15,
+        },
+    ),
+    _Planned(
+        rate=3e-5,
+        after=(6,),
+        all_moods=True,
+        calm=True,
+        shares={
+            "intents": 0.7,
+            "own": 2,
+            "read": 0.7,
+            "requests311": 0.7,
+            "sentiment": 0.4,
+            "sentiment_es": 0.5,
+            "civic noise": 0.5,
+        },
+    ),
 )
 
 

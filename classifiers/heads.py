@@ -13,11 +13,13 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from classifiers import odds
 from classifiers.model_folder import Bands
 
 MAX_BYTES = 8 << 20  #: of the file and of what it unpacks to; 40 labels of width 384 are 60 kB
 MAX_LABELS = 500
 TEMPERATURES = (0.05, 20.0)
+BENDS = (0.5, 3.0)
 HEADS = ("intent", "service_code", "sentiment", "urgency")  #: each must be there
 
 Vectors = NDArray[np.float32]
@@ -44,6 +46,7 @@ class LinearHead:
     weights: NDArray[np.float32]  #: Shape: (labels, width)
     bias: NDArray[np.float32]  #: Shape: (labels,)
     temperature: float = 1.0
+    bend: float = 1.0  #: see ``odds.probabilities``
     please_check: Mapping[str, float]  #: label -> confidence below which a person is to check the answer
 
     def logits(self, vectors: Vectors) -> NDArray[np.float32]:
@@ -52,9 +55,7 @@ class LinearHead:
 
     def probabilities(self, vectors: Vectors) -> NDArray[np.float64]:
         """Calibrated; each row sums to 1. Shape: as ``logits``."""
-        scaled = self.logits(vectors).astype(np.float64) / self.temperature
-        odds = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-        return np.asarray(odds / odds.sum(axis=-1, keepdims=True))
+        return odds.probabilities(self.logits(vectors), self.temperature, self.bend)
 
     def said(self, vectors: Vectors) -> list[str]:
         """The most likely label of each. Shape: (posts, width)."""
@@ -100,6 +101,7 @@ class Heads:
                 name: {
                     "labels": head.labels,
                     "temperature": head.temperature,
+                    "bend": head.bend,
                     "please_check": dict(head.please_check),
                 }
                 for name, head in self.heads.items()
@@ -155,10 +157,15 @@ def _head(name: str, about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]
     temperature = float(about["temperature"])
     if not TEMPERATURES[0] <= temperature <= TEMPERATURES[1]:
         raise ValueError(f"{name}: temperature {temperature}")
+    bend = float(about.get("bend", 1.0))  # versions of before had none
+    if not BENDS[0] <= bend <= BENDS[1]:
+        raise ValueError(f"{name}: bend {bend}")
     please_check = {label: float(about["please_check"][label]) for label in labels}
     if not all(0 <= band <= 1 for band in please_check.values()):
         raise ValueError(f"{name}: a band is no probability")
-    return LinearHead(labels=labels, weights=weights, bias=bias, temperature=temperature, please_check=please_check)
+    return LinearHead(
+        labels=labels, weights=weights, bias=bias, temperature=temperature, bend=bend, please_check=please_check
+    )
 
 
 def _labels(name: str, given: Sequence[object]) -> tuple[str, ...]:

@@ -52,6 +52,7 @@ class Head:
     temperature: float  #: what the logits are divided by, so that probabilities mean what they say
     please_check: Mapping[str, float]  #: label -> confidence from which on nine in ten calibration posts were right
     expected: Mapping[str, Expected] = field(default_factory=dict)  #: label -> what that confidence does
+    bend: float = 1.0  #: see ``odds.probabilities``; a model without one has plain temperatures
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,6 +142,7 @@ def read_config(folder: Path) -> ModelConfig:
                 temperature=float(head["temperature"]),
                 please_check=head["please_check"],
                 expected={label: Expected(**one) for label, one in head.get("expected", {}).items()},
+                bend=float(head.get("bend", 1.0)),
             )
             for name, head in table.pop("heads").items()
         }

@@ -45,6 +45,20 @@ class Layer(nn.Module):
         return normed
 
 
+class Evened(nn.Module):
+    """A product that takes its input channel by channel times a number, and its weights over the same."""
+
+    def __init__(self, product: nn.Linear, times: Tensor) -> None:
+        super().__init__()
+        self.times = nn.Parameter(times)
+        self.weight = nn.Parameter(product.weight.detach() / times)
+        self.bias = nn.Parameter(product.bias.detach().clone())
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        product: Tensor = F.linear(hidden * self.times, self.weight, self.bias)
+        return product
+
+
 class JointModel(nn.Module):
     """A shared encoder with one linear head a question, over the mean of the pieces."""
 

@@ -117,7 +117,7 @@ class Reading:
     def probabilities(self, head: str) -> Floats:
         """Calibrated. Shape: (posts, labels)."""
         answers = Answers(logits=self.logits[head], wanted=np.zeros(len(self.posts), dtype=np.intp))
-        return answers.probabilities(self.config.heads[head].temperature)
+        return answers.probabilities(self.config.heads[head].temperature, self.config.heads[head].bend)
 
     def graded(self, head: str) -> Graded:
         """Against the labels; the service head only where a service is concerned, since elsewhere it is not asked."""

@@ -79,6 +79,7 @@ def as_shipped(config: ModelConfig, vectors: Vectors, logits: Mapping[str, NDArr
             weights=found[:-1].T.astype(np.float32),
             bias=found[-1].astype(np.float32),
             temperature=head.temperature,
+            bend=head.bend,
             please_check=head.please_check,
         )
     return Heads(base=f"{config.name}-{config.version}", heads=heads)
@@ -112,7 +113,7 @@ def recalibrated(fitted: Heads, shipped: Heads, apart: Read) -> Heads:
             heads[name] = own
             continue
         now, before = _answers(head, name, apart), _answers(own, name, apart)
-        factor = best_temperature(now) / best_temperature(before)
+        factor = best_temperature(now, head.bend) / best_temperature(before, own.bend)
         temperature = float(np.clip(round(own.temperature * factor, 3), *TEMPERATURES))
         bands = _bands(replace(head, temperature=temperature), own, now, before)
         heads[name] = replace(head, temperature=temperature, please_check=bands)
@@ -120,7 +121,8 @@ def recalibrated(fitted: Heads, shipped: Heads, apart: Read) -> Heads:
 
 
 def _bands(head: LinearHead, own: LinearHead, now: Answers, before: Answers) -> dict[str, float]:
-    probable, was = now.probabilities(head.temperature), before.probabilities(own.temperature)
+    probable = now.probabilities(head.temperature, head.bend)
+    was = before.probabilities(own.temperature, own.bend)
     new, old = label_bands(probable, now.wanted, head.labels), label_bands(was, before.wanted, own.labels)
     given = np.minimum(
         np.bincount(probable.argmax(axis=1), minlength=len(head.labels))[: len(own.labels)],
@@ -145,6 +147,7 @@ def _with_labels(head: LinearHead, more: Sequence[str]) -> LinearHead:
         weights=np.concatenate([head.weights, np.zeros((len(new), head.weights.shape[1]), np.float32)]),
         bias=np.concatenate([head.bias, np.full(len(new), NEW_LABEL_LOGIT, np.float32)]),
         temperature=head.temperature,
+        bend=head.bend,
         please_check={**head.please_check, **dict.fromkeys(new, SURE_IN_ANY_CASE)},
     )
 

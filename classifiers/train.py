@@ -47,7 +47,9 @@ PIECES_RATE = 0.5  #: of the encoder's rate: the table of pieces is large, and m
 WARM_UP = 0.06  #: share of a stage's steps
 AVERAGE_EVERY = 10  #: steps
 AVERAGED = 0.95  #: how slowly the kept weights follow the learned ones, each time
+KEPT = 2.0  #: how much keeping to what was said of tweets counts beside each of the labels
 SAVE_EVERY = 500  #: steps
+SEEN = 300  #: posts by which the export sees how loud the network gets
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +93,8 @@ def train(
     kept = _fit(model, course, checkpoint=checkpoint, progress=progress)
     out.mkdir(parents=True, exist_ok=True)
     (out / TOKENIZER_FILE).write_text(tokenizer.to_str(), encoding="utf-8")
-    export(kept, out / INT8_FILE, full_precision=full_precision)
+    seen = [batch[0].pieces for batch in course.batches(len(stages) - 1, 0)[:SEEN]]
+    export(kept, out / INT8_FILE, seen, full_precision=full_precision)
     facts = {
         "seed": seed,
         "stages": [{"epochs": stage.epochs, "rate": stage.rate} for stage in stages],
@@ -358,7 +361,7 @@ def _loss(
         with torch.no_grad():
             said = elder(ids[tweets], mask[tweets])[SENTIMENT].float().softmax(-1)
         now = logits[SENTIMENT][tweets].float().log_softmax(-1)
-        total = total + nn.functional.kl_div(now, said, reduction="batchmean") * min(1.0, len(tweets) / 8)
+        total = total + nn.functional.kl_div(now, said, reduction="batchmean") * KEPT * min(1.0, len(tweets) / 8)
     return total
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from classifiers import language
+from classifiers import language, odds
 from classifiers.base import Classification, Classifier
 from classifiers.heads import Heads
 from classifiers.model_folder import (
@@ -128,21 +128,17 @@ class TransformerClassifier(Classifier):
 
     def _own_scores(self, rows: Sequence[NDArray[np.float32]]) -> dict[str, dict[str, float]]:
         return {
-            name: _probabilities(row, head.labels, head.temperature)
+            name: _by_label(head.labels, odds.probabilities(row, head.temperature, head.bend))
             for (name, head), row in zip(self.config.heads.items(), rows, strict=True)
         }
 
 
 def _scores_by(city: Heads, pooled: NDArray[np.float32]) -> dict[str, dict[str, float]]:
-    return {
-        name: _probabilities(head.logits(pooled), head.labels, head.temperature) for name, head in city.heads.items()
-    }
+    return {name: _by_label(head.labels, head.probabilities(pooled)) for name, head in city.heads.items()}
 
 
-def _probabilities(row: NDArray[np.float32], labels: Sequence[str], temperature: float) -> dict[str, float]:
-    scaled = row.astype(np.float64) / temperature
-    odds = np.exp(scaled - scaled.max())
-    return dict(zip(labels, (odds / odds.sum()).tolist(), strict=True))
+def _by_label(labels: Sequence[str], probabilities: NDArray[np.float64]) -> dict[str, float]:
+    return dict(zip(labels, probabilities.tolist(), strict=True))
 
 
 def _most_likely(scores: Mapping[str, float]) -> str:

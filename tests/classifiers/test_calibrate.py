@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from classifiers import calibrate, corpus, transformer
+from classifiers import calibrate, corpus, odds, transformer
 from classifiers.calibrate import Answers, LanePosts
 from vocabulary import Urgency
 
@@ -16,6 +16,39 @@ def test_too_sure_a_head_is_cooled() -> None:
     temperature = calibrate.best_temperature(answers)
 
     assert answers.probabilities(temperature)[0, 0] == pytest.approx(0.7, abs=0.03)
+
+
+def test_a_head_that_is_too_sure_in_the_middle_and_not_sure_enough_at_the_top_is_bent() -> None:
+    sides = [(3.0, 0.99, 300), (1.1, 0.6, 300)]  #: the margin; how often it is right; posts
+    logits = np.array([[margin, 0.0] for margin, _, posts in sides for _ in range(posts)])
+    wanted = np.array([int(n >= right * posts) for _, right, posts in sides for n in range(posts)])
+    answers = Answers(logits=logits, wanted=wanted)
+
+    temperature, bend = calibrate.best_scale(answers)
+
+    said = answers.probabilities(temperature, bend)[:, 0]
+    assert bend > 1.3
+    assert said[0] == pytest.approx(0.99, abs=0.01)
+    assert said[-1] == pytest.approx(0.6, abs=0.05)
+    plain = answers.probabilities(calibrate.best_temperature(answers))[:, 0]
+    assert abs(plain[-1] - 0.6) > 0.1, "no temperature alone does it"
+
+
+def test_a_few_posts_bend_nothing() -> None:
+    answers = Answers(logits=np.array([[3.0, 0.0], [1.0, 0.0]] * 20), wanted=np.array([0, 1] * 20))
+
+    assert calibrate.best_scale(answers)[1] == 1.0
+
+
+def test_without_a_bend_it_is_the_softmax_and_a_bend_keeps_the_order() -> None:
+    logits = np.array([[1.5, -0.5, 0.2], [0.0, 3.0, 2.9]])
+
+    plain = odds.probabilities(logits, 1.3, 1.0)
+    bent = odds.probabilities(logits, 1.3, 1.8)
+
+    assert np.allclose(plain, np.exp(logits / 1.3) / np.exp(logits / 1.3).sum(axis=1, keepdims=True))
+    assert np.allclose(bent.sum(axis=1), 1)
+    assert np.array_equal(np.argsort(bent), np.argsort(logits))
 
 
 def test_a_label_that_is_said_too_often_is_said_less() -> None:

@@ -69,27 +69,28 @@ def test_nothing_of_the_airline_set_is_learned_or_tuned_on(data: Path) -> None:
     assert not any(one.source == "airline" for one in [*learned_from(data), *corpus.calibration_examples(data)])
 
 
-def test_our_own_moods_outweigh_those_of_the_tweets_in_the_last_stage_alone_which_keeps_these(data: Path) -> None:
+def test_our_own_moods_outweigh_those_of_the_tweets_in_the_last_stages_alone_which_keep_these(data: Path) -> None:
     def moods(stage: Stage) -> float | None:
         own = [one for share in stage.shares for one in share.examples if one.source == "own"]
         return sum("sentiment" in one.labels for one in own) / len(own) if own else None
 
-    broad, *others, last, calm = corpus.training_stages(data)
+    broad, *stages = corpus.training_stages(data)
+    others, last = stages[:3], stages[3:]
     assert moods(broad) is None
     assert all(0.25 < (moods(stage) or 0) < 0.42 for stage in others)
-    assert (moods(last), last.keeps_moods_of) == (moods(calm), calm.keeps_moods_of) == (1, 0)
+    assert all((moods(stage), stage.keeps_moods_of) == (1, 0) for stage in last)
     without_tweets = corpus.training_stages(data, frozenset({"x"}))
     assert {moods(stage) for stage in without_tweets[1:]} == {1}
     assert without_tweets[-1].keeps_moods_of is None
 
 
-def test_tweets_are_nothing_to_ring_for_in_the_very_last_stage_alone(data: Path) -> None:
+def test_tweets_are_nothing_to_ring_for_in_the_last_three_stages_alone(data: Path) -> None:
     said = [
         {one.labels.get("urgency") for share in stage.shares for one in share.examples if one.folder in corpus.TWEETS}
         for stage in corpus.training_stages(data)
     ]
 
-    assert said == [{None}] * 5 + [{"normal"}]
+    assert said == [{None}] * 5 + [{"normal"}] * 3
 
 
 def test_held_out_posts_are_never_learned() -> None:

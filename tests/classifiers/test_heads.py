@@ -26,6 +26,7 @@ def some_heads(width: int = 4) -> Heads:
                 weights=rng.normal(size=(len(labels), width)).astype(np.float32),
                 bias=rng.normal(size=len(labels)).astype(np.float32),
                 temperature=1.25,
+                bend=1.5,
                 please_check=dict.fromkeys(labels, 0.75),
             )
             for name in HEADS
@@ -60,7 +61,7 @@ def test_what_was_written_is_read_back() -> None:
     assert (read.base, read.width) == ("harken-test-1", 4)
     for name, head in written.heads.items():
         assert read.heads[name].labels == head.labels
-        assert read.heads[name].temperature == head.temperature
+        assert (read.heads[name].temperature, read.heads[name].bend) == (head.temperature, head.bend)
         assert read.heads[name].please_check == head.please_check
         np.testing.assert_array_equal(read.heads[name].weights, head.weights)
         np.testing.assert_array_equal(read.heads[name].bias, head.bias)
@@ -82,6 +83,8 @@ def test_what_was_written_is_read_back() -> None:
         pytest.param(packed({"labels": ["report", "report"]}), id="a label twice"),
         pytest.param(packed({"temperature": 0}), id="no temperature"),
         pytest.param(packed({"temperature": "warm"}), id="a word for a temperature"),
+        pytest.param(packed({"bend": 0}), id="no bend"),
+        pytest.param(packed({"bend": float("nan")}), id="a bend that is no number"),
         pytest.param(packed({"please_check": {"report": 0.5}}), id="a band is missing"),
         pytest.param(packed({"please_check": {"report": 7, "praise": 0.5}}), id="a band beyond 1"),
     ],

@@ -119,7 +119,7 @@ def test_what_was_said_of_tweets_is_kept_to() -> None:
     tweets = [replace(post, tweet=True, labels=(train.UNLABELLED,) * len(HEADS)) for post in batch]
 
     def loss(asked: JointModel) -> float:
-        return float(train._loss(model, tweets, course.weights[1], torch.device("cpu"), elder=asked))
+        return float(train._loss(model, tweets, course.weights[1], torch.device("cpu"), elder=asked).detach())
 
     assert loss(model) == pytest.approx(0, abs=1e-5)
     assert loss(elder) > 1e-3
@@ -147,7 +147,7 @@ def test_the_export_answers_as_the_model_does(tmp_path: Path) -> None:
     pieces = course.batches(0, 0)[0][0].pieces
     ids = torch.tensor([pieces])
 
-    export.export(model, tmp_path / "int8.onnx", full_precision=tmp_path / "full.onnx")
+    export.export(model, tmp_path / "int8.onnx", [pieces], full_precision=tmp_path / "full.onnx")
 
     wanted = [row.detach().numpy() for row in model.eval()(ids)]
     names = [*HEADS, "pooled"]
