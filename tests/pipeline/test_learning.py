@@ -198,7 +198,7 @@ def test_thirty_corrections_teach_a_service_that_one_click_makes_answer_and_anot
 
 
 def test_corrections_that_would_make_it_miss_danger_are_refused_and_nothing_changes(city: City, ground: Ground) -> None:
-    cries = [one.text for one in corpus.own_posts()[0] if one.labels["urgency"] == "emergency"][:30]
+    cries = [one.text for one in corpus.own_posts()[0] if one.labels["urgency"] == "emergency"][:90]
     with city.writing() as session:
         for mention_id in heard(session, cries):
             session.add(CorrectionRow(mention_id=mention_id, field="urgency", value="normal", by="mallory"))
