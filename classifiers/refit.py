@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from classifiers import odds
 from classifiers.calibrate import FEW, SURE_IN_ANY_CASE, Answers, best_temperature, label_bands
 from classifiers.heads import TEMPERATURES, Heads, LinearHead, Vectors
 from classifiers.model_folder import ModelConfig
@@ -162,7 +163,7 @@ def _fitted(
     targets = np.zeros((len(rows), labels))
     targets[np.arange(len(wanted)), wanted] = 1.0
     if len(known):
-        targets[len(wanted) :, : len(shipped.labels)] = _softmax(shipped.logits(known).astype(np.float64))
+        targets[len(wanted) :, : len(shipped.labels)] = odds.probabilities(shipped.logits(known), 1.0, 1.0)
     weight = np.concatenate([np.ones(len(wanted)), np.full(len(known), KNOWN / max(1, len(known)))])[:, None]
     origin = np.column_stack([start.weights, start.bias]).astype(np.float64)
     size = np.append(np.full(width, float((rows[:, :-1] ** 2).sum(axis=1).mean())), 1.0)
@@ -234,8 +235,3 @@ def _downhill(slope: Floats, moves: Sequence[tuple[Floats, Floats]]) -> Floats:
 
 def _with_ones(vectors: Vectors) -> Floats:
     return np.column_stack([vectors, np.ones(len(vectors))]).astype(np.float64)
-
-
-def _softmax(logits: Floats) -> Floats:
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
